@@ -1,0 +1,103 @@
+"""The model of the relation extractor, composed of the layers."""
+
+from typing import List, Optional, Tuple
+
+from spacy.tokens import Doc
+from spacy.util import registry
+from thinc.api import (
+    Dropout,
+    HashEmbed,
+    Linear,
+    Model,
+    Relu,
+    chain,
+    glorot_uniform_init,
+    with_getitem,
+)
+from thinc.types import Floats2d
+
+from .layers import (
+    attention_context,
+    entity_vectors,
+    flatten_tokens,
+    max_context,
+    score_pairs,
+)
+from .pairs import Pairs
+
+CONTEXTS = {"max": max_context, "attention": attention_context}
+N_TYPE_ROWS = 500
+
+
+@registry.architectures("spacy-relext.RelationModel.v1")
+def build_relation_model(
+    tok2vec: Model[List[Doc], List[Floats2d]],
+    hidden_width: int = 256,
+    depth: int = 1,
+    pooling: str = "mean",
+    type_width: int = 32,
+    distance: bool = True,
+    context: Optional[str] = "max",
+    block_size: int = 4096,
+    nO: Optional[int] = None,
+) -> Model[Tuple[List[Doc], Pairs], Floats2d]:
+    """Score candidate pairs of entities.
+
+    Token vectors are pooled to entity vectors, which are projected once as head
+    and once as tail. The vector of a pair is the sum of two such projections and
+    of what the pair alone knows.
+
+    tok2vec (Model[List[Doc], List[Floats2d]]): The encoder: a listener to a
+        shared transformer or tok2vec, or a tok2vec of its own.
+    hidden_width (int): Width of the pair vectors.
+    depth (int): Number of hidden layers, the pair vectors included.
+    pooling (str): Entity vector from token vectors: "mean", "max" or
+        "first_last" (the first and the last, side by side).
+    type_width (int): Width of the embedding of the entities' labels; 0 for none.
+    distance (bool): Whether to embed the distance and the order of the mentions.
+    context (Optional[str]): What else a pair sees: "max" (maximum over the tokens
+        between the mentions), "attention" (factorised attention over the doc) or
+        None.
+    block_size (int): Number of pairs scored at a time in prediction, which bounds
+        the memory.
+    nO (Optional[int]): Number of outputs; None to have the component set it.
+    RETURNS (Model[Tuple[List[Doc], Pairs], Floats2d]): The model; its outputs are
+        logits, one row a pair.
+    RAISES (ValueError): Where an option is out of its range.
+    """
+    _check_options(hidden_width, depth, type_width, context, block_size)
+    embed_type = HashEmbed(type_width, N_TYPE_ROWS) if type_width else None
+    hidden = [Relu(hidden_width, dropout=0.0) for _ in range(depth - 1)]
+    score = score_pairs(
+        entities=chain(entity_vectors(pooling, embed_type), Dropout(0.0)),
+        output=chain(Dropout(0.0), *hidden, Linear(nO, init_W=glorot_uniform_init)),
+        width=hidden_width,
+        distance=distance,
+        context=CONTEXTS[context](hidden_width) if context else None,
+        block_size=block_size,
+    )
+    model = chain(with_getitem(0, chain(tok2vec, flatten_tokens())), score)
+    model.set_ref("tok2vec", tok2vec)
+    model.set_ref("score_pairs", score)
+    return model
+
+
+def _check_options(
+    hidden_width: int, depth: int, type_width: int, context: Optional[str], block_size: int
+) -> None:
+    for name, value, least in (
+        ("hidden_width", hidden_width, 1),
+        ("depth", depth, 1),
+        ("type_width", type_width, 0),
+        ("block_size", block_size, 1),
+    ):
+        if value < least:
+            raise ValueError(
+                f"spacy-relext.RelationModel.v1: {name} must be at least {least}, "
+                f"found: {value}"
+            )
+    if context and context not in CONTEXTS:
+        raise ValueError(
+            "spacy-relext.RelationModel.v1: context must be one of "
+            f"{', '.join(CONTEXTS)} or null, found: {context!r}"
+        )

@@ -1,0 +1,476 @@
+"""The pipeline component that finds relations between entities."""
+
+import warnings
+from dataclasses import replace
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+
+import numpy
+from spacy.errors import Errors
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc, Span
+from spacy.training import Example, validate_examples, validate_get_examples
+from thinc.api import Config, Model, Optimizer, set_dropout_rate, to_numpy
+from thinc.types import Floats2d, Ints1d
+
+from .alignment import align_span
+from .objectives import Objective
+from .pairs import PairGenerator, Pairs, get_entities
+from .relation import (
+    Relation,
+    as_mention,
+    ensure_extension,
+    get_relations,
+    has_relations,
+    read_records,
+    write_records,
+)
+
+N_SAMPLE_DOCS = 10
+
+relation_extractor_default_config = """
+[model]
+@architectures = "spacy-relext.RelationModel.v1"
+
+[model.tok2vec]
+@architectures = "spacy.Tok2Vec.v2"
+
+[model.tok2vec.embed]
+@architectures = "spacy.MultiHashEmbed.v2"
+width = 96
+rows = [5000, 1000, 2500, 1000]
+attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
+include_static_vectors = false
+
+[model.tok2vec.encode]
+@architectures = "spacy.MaxoutWindowEncoder.v2"
+width = ${model.tok2vec.embed.width}
+window_size = 1
+maxout_pieces = 3
+depth = 4
+
+[pairs]
+@misc = "spacy-relext.all_pairs.v1"
+
+[objective]
+@misc = "spacy-relext.multi_label.v1"
+
+[scorer]
+@scorers = "spacy-relext.relation_scorer.v1"
+"""
+
+DEFAULT_CONFIG = Config().from_str(relation_extractor_default_config)
+
+Prediction = Tuple[Pairs, Floats2d]
+
+
+@Language.factory(
+    "relation_extractor",
+    assigns=["doc._.relations"],
+    default_config={
+        **DEFAULT_CONFIG,
+        "spans_key": None,
+        "symmetric_labels": [],
+        "max_pairs_per_doc": None,
+    },
+    default_score_weights={
+        "rels_f": 1.0,
+        "rels_p": 0.0,
+        "rels_r": 0.0,
+        "rels_macro_f": None,
+        "rels_candidate_recall": None,
+    },
+)
+def make_relation_extractor(
+    nlp: Language,
+    name: str,
+    model: Model[Tuple[List[Doc], Pairs], Floats2d],
+    pairs: PairGenerator,
+    objective: Objective,
+    spans_key: Optional[str],
+    symmetric_labels: List[str],
+    max_pairs_per_doc: Optional[int],
+    scorer: Optional[Callable],
+) -> "RelationExtractor":
+    """Construct a relation extractor. See RelationExtractor for the options."""
+    return RelationExtractor(
+        nlp,
+        model,
+        name,
+        pairs=pairs,
+        objective=objective,
+        spans_key=spans_key,
+        symmetric_labels=symmetric_labels,
+        max_pairs_per_doc=max_pairs_per_doc,
+        scorer=scorer,
+    )
+
+
+class RelationExtractor(TrainablePipe):
+    """Find labelled relations between the entities of a doc and write them to
+    `doc._.relations`.
+    """
+
+    def __init__(
+        self,
+        nlp: Language,
+        model: Model[Tuple[List[Doc], Pairs], Floats2d],
+        name: str = "relation_extractor",
+        *,
+        pairs: PairGenerator,
+        objective: Objective,
+        spans_key: Optional[str] = None,
+        symmetric_labels: Iterable[str] = (),
+        max_pairs_per_doc: Optional[int] = None,
+        scorer: Optional[Callable] = None,
+    ) -> None:
+        """Initialize the relation extractor.
+
+        nlp (Language): The pipeline that it is part of.
+        model (Model[Tuple[List[Doc], Pairs], Floats2d]): Scores candidate pairs.
+        name (str): The component instance name, also used in the losses.
+        pairs (PairGenerator): Which pairs of entities are candidates.
+        objective (Objective): Loss, scores and decision.
+        spans_key (Optional[str]): Where entities are: None for `doc.ents`, else
+            the group of `doc.spans`, where they may nest and overlap.
+        symmetric_labels (Iterable[str]): Labels of relations that hold in both
+            directions. They are stored once, the first mention as head, and
+            scored without order.
+        max_pairs_per_doc (Optional[int]): Number of pairs of a doc to train on:
+            all with a relation, and a new random choice of the others each time.
+            None for all.
+        scorer (Optional[Callable]): The scoring method.
+        RAISES (ValueError): Where `max_pairs_per_doc` is below 1, or another
+            package registered `doc._.relations`.
+        """
+        ensure_extension()
+        if max_pairs_per_doc is not None and max_pairs_per_doc < 1:
+            raise ValueError(
+                f"{name}: max_pairs_per_doc must be at least 1, or null for no limit, "
+                f"found: {max_pairs_per_doc}"
+            )
+        self.vocab = nlp.vocab
+        self.model = model
+        self.name = name
+        self.pairs = pairs
+        self.objective = objective
+        self.scorer = scorer
+        self.cfg: Dict[str, Any] = {
+            "labels": [],
+            "spans_key": spans_key,
+            "symmetric_labels": sorted(symmetric_labels),
+            "max_pairs_per_doc": max_pairs_per_doc,
+            # What the pair generator learnt, and where `spacy find-threshold`
+            # insists on writing what it tries; the objective has its own.
+            "pairs": {},
+            "objective": {},
+        }
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """RETURNS (Tuple[str, ...]): The labels, in the order of the scores."""
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> List[str]:
+        """RETURNS (List[str]): What `spacy init labels` keeps for `initialize`."""
+        return list(self.labels)
+
+    def add_label(self, label: str) -> int:
+        """Add a label, before the model is initialized.
+
+        label (str): The label.
+        RETURNS (int): 0 if the label is already present, otherwise 1.
+        RAISES (ValueError): Where the model's size is fixed already.
+        """
+        if not isinstance(label, str):
+            raise ValueError(Errors.E187)
+        if label in self.labels:
+            return 0
+        if self._is_initialized:
+            raise ValueError(Errors.E922.format(name=self.name, nO=len(self.labels)))
+        self.cfg["labels"].append(label)
+        self.vocab.strings.add(label)
+        return 1
+
+    def candidates(self, docs: Sequence[Doc]) -> Pairs:
+        """The pairs of entities that get a score.
+
+        docs (Sequence[Doc]): The docs, with their entities.
+        RETURNS (Pairs): The pairs, in the order of the docs.
+        """
+        docs = list(docs)
+        entities = [get_entities(doc, self.cfg["spans_key"]) for doc in docs]
+        pairs = self.pairs(docs, Pairs.all(entities))
+        if not isinstance(pairs, Pairs):
+            raise ValueError(
+                f"{self.name}: the pair generator must return Pairs, found: {type(pairs)}"
+            )
+        doc_of_pair = pairs.doc[pairs.head]
+        if (doc_of_pair[1:] < doc_of_pair[:-1]).any():
+            pairs = pairs.select(numpy.argsort(doc_of_pair, kind="stable"))
+        return pairs
+
+    def predict(self, docs: Iterable[Doc]) -> Prediction:
+        """Score the candidate pairs of a batch of docs, without modifying them.
+
+        docs (Iterable[Doc]): The docs.
+        RETURNS (Tuple[Pairs, Floats2d]): The pairs, and for each its scores
+            between 0 and 1, one a label.
+        """
+        if not self._is_initialized:
+            raise ValueError(Errors.E109.format(name=self.name))
+        docs = list(docs)
+        pairs = self.candidates(docs)
+        if not len(pairs):
+            return pairs, self.model.ops.alloc2f(0, len(self.labels))
+        logits = self.model.predict((docs, pairs))
+        scores = self.objective.scores(self.model.ops, logits)
+        columns = self._symmetric_columns
+        if len(columns):
+            reverse = self.model.ops.asarray1i(pairs.reverse)
+            scores = self.model.ops.as_contig(scores)
+            scores[:, columns] += scores[reverse][:, columns]
+            scores[:, columns] /= 2
+        return pairs, scores
+
+    def set_annotations(self, docs: Iterable[Doc], prediction: Prediction) -> None:
+        """Write the relations that hold to a batch of docs. Relations with labels
+        of another component are left alone.
+
+        docs (Iterable[Doc]): The docs.
+        prediction (Tuple[Pairs, Floats2d]): What `predict` returned for them.
+        """
+        ensure_extension()
+        docs = list(docs)
+        pairs, scores = prediction
+        rows, columns = (
+            to_numpy(indices) for indices in self.objective.decide(scores).nonzero()
+        )
+        held = to_numpy(scores[rows, columns]).tolist()
+        if numpy.isnan(float(scores.sum())):
+            warnings.warn(
+                f"{self.name}: some scores are not a number, and such pairs get no "
+                "relation. Is an earlier component, or the training, at fault?"
+            )
+        head, tail = pairs.head[rows], pairs.tail[rows]
+        swap = numpy.isin(columns, self._symmetric_columns) & (tail < head)
+        head, tail = numpy.where(swap, tail, head), numpy.where(swap, head, tail)
+        first_entity = numpy.searchsorted(pairs.doc, numpy.arange(len(docs)))
+        first_row = numpy.searchsorted(pairs.doc[head], numpy.arange(len(docs) + 1))
+        for i, doc in enumerate(docs):
+            here = slice(first_row[i], first_row[i + 1])
+            records = [rec for rec in read_records(doc) if rec[0] not in self.labels]
+            if here.start < here.stop:
+                entities = get_entities(doc, self.cfg["spans_key"])
+                mentions = [as_mention(entity) for entity in entities]
+                records.extend(
+                    [self.labels[column], score, mentions[h], mentions[t]]
+                    for column, score, h, t in zip(
+                        columns[here],
+                        held[here],
+                        head[here] - first_entity[i],
+                        tail[here] - first_entity[i],
+                    )
+                )
+            write_records(doc, records)
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from a batch of examples: the candidates among the predicted
+        entities are held against the reference's relations.
+
+        examples (Iterable[Example]): The batch. One whose reference has no
+            relations annotated (not even an empty list) is not learnt from.
+        drop (float): The dropout rate.
+        sgd (Optional[Optimizer]): The optimizer.
+        losses (Optional[Dict[str, float]]): The losses, updated under the
+            component's name.
+        RETURNS (Dict[str, float]): The updated losses.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "RelationExtractor.update")
+        docs = [eg.predicted for eg in examples]
+        if not any(len(doc) for doc in docs):
+            return losses
+        set_dropout_rate(self.model, drop)
+        pairs = self._sample(examples, self.candidates(docs))
+        # Also without a pair: a listener that is skipped takes the gradient of the
+        # other components away from the encoder that they share.
+        logits, backprop = self.model.begin_update((docs, pairs))
+        loss, d_logits = self.get_loss(examples, (pairs, logits))
+        backprop(d_logits)
+        if sgd is not None:
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(
+        self, examples: Iterable[Example], prediction: Prediction
+    ) -> Tuple[float, Floats2d]:
+        """The loss of a batch, and its gradient.
+
+        examples (Iterable[Example]): The batch.
+        prediction (Tuple[Pairs, Floats2d]): Candidate pairs, and the model's
+            logits for each.
+        RETURNS (Tuple[float, Floats2d]): The loss, and its gradient with respect
+            to the logits.
+        RAISES (ValueError): Where the logits are not numbers.
+        """
+        pairs, logits = prediction
+        if not len(pairs):
+            return 0.0, logits
+        truths = self.model.ops.asarray2f(self._get_truths(list(examples), pairs))
+        d_logits, loss = self.objective.loss(self.model.ops, logits, truths)
+        if numpy.isnan(loss):
+            raise ValueError(
+                f"{self.name}: the loss is not a number. Lower the learning rate or "
+                "train without mixed precision."
+            )
+        return loss, d_logits
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        labels: Optional[List[str]] = None,
+    ) -> None:
+        """Set the labels, let the pair generator learn, size the model.
+
+        get_examples (Callable[[], Iterable[Example]]): Returns a representative
+            sample of the training data.
+        nlp (Optional[Language]): The pipeline.
+        labels (Optional[List[str]]): The labels, as `spacy init labels` keeps
+            them; None to collect them from the examples.
+        RAISES (ValueError): Where there is no relation to learn from, or a
+            symmetric label is none of the labels.
+        """
+        validate_get_examples(get_examples, "RelationExtractor.initialize")
+        sample: List[Doc] = []
+        relations = []
+        for eg in get_examples():
+            relations.extend(get_relations(eg.reference))
+            if len(sample) < N_SAMPLE_DOCS and len(eg.reference):
+                sample.append(eg.reference)
+        found = sorted({relation.label for relation in relations})
+        for label in found if labels is None else labels:
+            self.add_label(label)
+        if not relations or not self.labels:
+            raise ValueError(
+                f"{self.name}: the training data have no relations in "
+                "doc._.relations. If they were written as .spacy files, was it with "
+                "DocBin(store_user_data=True)? spaCy's own reader also drops them "
+                "where it splits docs (max_length, gold_preproc)."
+            )
+        unknown = set(self.cfg["symmetric_labels"]) - set(self.labels)
+        if unknown:
+            raise ValueError(
+                f"{self.name}: symmetric_labels names {', '.join(sorted(unknown))}, but "
+                f"the labels are: {', '.join(self.labels)}"
+            )
+        if hasattr(self.pairs, "initialize"):
+            self.pairs.initialize(self._both_ways(relations))
+            self.cfg["pairs"] = self.pairs.state
+        entities = [get_entities(doc, self.cfg["spans_key"]) for doc in sample]
+        n_outputs = self.objective.n_outputs(len(self.labels))
+        self.model.initialize(
+            X=(sample, Pairs.all(entities)), Y=self.model.ops.alloc2f(1, n_outputs)
+        )
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
+        """Score a batch of examples, see `score_relations`."""
+        return super().score(examples, candidates=self.candidates, **kwargs)
+
+    def from_bytes(self, bytes_data: bytes, *, exclude=tuple()) -> "RelationExtractor":
+        super().from_bytes(bytes_data, exclude=exclude)
+        return self._restore()
+
+    def from_disk(self, path, *, exclude=tuple()) -> "RelationExtractor":
+        super().from_disk(path, exclude=exclude)
+        return self._restore()
+
+    def _restore(self) -> "RelationExtractor":
+        if self.cfg["pairs"]:
+            self.pairs.state = self.cfg["pairs"]
+        return self
+
+    @property
+    def _is_initialized(self) -> bool:
+        return self.model.has_dim("nO") is True
+
+    @property
+    def _symmetric_columns(self) -> Ints1d:
+        symmetric = self.cfg["symmetric_labels"]
+        return numpy.asarray(
+            [i for i, label in enumerate(self.labels) if label in symmetric], dtype="int32"
+        )
+
+    def _both_ways(self, relations: Iterable[Relation]) -> Iterable[Relation]:
+        """The relations, symmetric ones in both directions."""
+        for relation in relations:
+            yield relation
+            if relation.label in self.cfg["symmetric_labels"]:
+                yield replace(relation, head=relation.tail, tail=relation.head)
+
+    def _get_truths(self, examples: Sequence[Example], pairs: Pairs) -> Floats2d:
+        """Which labels hold for each pair, by the references: (pairs, labels)."""
+        truths = numpy.zeros((len(pairs), len(self.labels)), dtype="float32")
+        column = {label: i for i, label in enumerate(self.labels)}
+        bounds = numpy.searchsorted(pairs.doc, numpy.arange(len(examples) + 1))
+        held: List[Tuple[int, int, int]] = []
+        for i, eg in enumerate(examples):
+            find_entity = _entity_finder(eg, pairs, slice(bounds[i], bounds[i + 1]))
+            for relation in self._both_ways(get_relations(eg.reference)):
+                head, tail = find_entity(relation.head), find_entity(relation.tail)
+                if None not in (head, tail) and relation.label in column:
+                    held.append((head, tail, column[relation.label]))
+        if held:
+            head, tail, columns = numpy.asarray(held).T
+            rows = pairs.find(head, tail)
+            truths[rows[rows >= 0], columns[rows >= 0]] = 1
+        return truths
+
+    def _sample(self, examples: Sequence[Example], pairs: Pairs) -> Pairs:
+        """The pairs to train on: none of a doc without annotation, and no more
+        than `max_pairs_per_doc` of another unless that many have a relation."""
+        annotated = numpy.asarray([has_relations(eg.reference) for eg in examples])
+        pairs = pairs.select(annotated[pairs.doc[pairs.head]])
+        limit = self.cfg["max_pairs_per_doc"]
+        if limit is None or not len(pairs):
+            return pairs
+        positive = self._get_truths(examples, pairs).any(axis=1)
+        doc_of_pair = pairs.doc[pairs.head]
+        chance = numpy.where(positive, -1, numpy.random.random(len(pairs)))
+        order = numpy.lexsort((chance, doc_of_pair))
+        # Pairs stand by doc, so those of a doc keep their place in the order.
+        rank = numpy.arange(len(pairs)) - numpy.searchsorted(doc_of_pair, doc_of_pair)
+        keep = numpy.zeros(len(pairs), dtype=bool)
+        keep[order] = rank < limit
+        return pairs.select(keep | positive)
+
+
+def _entity_finder(eg: Example, pairs: Pairs, rows: slice):
+    """A function from a span of the reference to the index of the entity that
+    covers the same tokens of the predicted doc, if there is one."""
+    entities: Dict[Tuple, int] = {}
+    for row in range(rows.start, rows.stop):
+        bounds = int(pairs.start[row]), int(pairs.end[row])
+        entities.setdefault(bounds, row)
+        entities[(*bounds, int(pairs.label[row]))] = row
+
+    def find_entity(span: Span) -> Optional[int]:
+        bounds = align_span(eg, span)
+        if bounds is None:
+            return None
+        return entities.get((*bounds, span.label), entities.get(bounds))
+
+    return find_entity

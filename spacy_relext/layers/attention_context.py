@@ -1,0 +1,146 @@
+from typing import Callable, Iterator, List, Tuple
+
+import numpy
+from thinc.api import Linear, Model
+from thinc.types import Floats2d, Floats3d
+
+from ..pairs import Pairs
+from .flatten_tokens import Tokens
+
+KEY_WIDTH = 32
+# exp(-2 * 30) is still a float32, so the attention of a pair never sums up to zero.
+LARGEST_DROP = 30.0
+
+
+def attention_context(
+    nO: int, n_heads: int = 4
+) -> Model[Tuple[Tokens, Floats2d, Pairs], Callable]:
+    """What matters to a pair in its doc: attention over all tokens, factorised.
+
+    A token's weight for a pair is the product of its weights for head and for
+    tail, so those are computed once an entity (after the localised context
+    pooling of Zhou et al. 2021, with learnt attention in place of the encoder's).
+    The output is a function from Pairs to Floats2d, so that the pairs can come in
+    blocks.
+
+    nO (int): Width of the context, a multiple of `n_heads`.
+    n_heads (int): Number of attention heads.
+    """
+    width = n_heads * KEY_WIDTH
+    layers = [Linear(width), Linear(width), Linear(width), Linear(nO)]
+    return Model(
+        "attention_context",
+        forward,
+        init=init,
+        layers=layers,
+        dims={"nO": nO},
+        attrs={"n_heads": n_heads},
+    )
+
+
+def forward(
+    model: Model, inputs: Tuple[Tokens, Floats2d, Pairs], is_train: bool
+) -> Tuple[Callable[[Pairs], Floats2d], Callable]:
+    (X, lengths), entities, pairs = inputs
+    ops, xp, n_heads = model.ops, model.ops.xp, model.attrs["n_heads"]
+    scale = KEY_WIDTH**-0.5
+    (query_h, bp_query_h), (query_t, bp_query_t) = (
+        layer(entities, is_train) for layer in model.layers[:2]
+    )
+    (key, bp_key), (value, bp_value) = (layer(X, is_train) for layer in model.layers[2:])
+    query_h, query_t, key, value = (
+        _split(Y, n_heads)
+        for Y in (query_h, query_t, key, value)
+    )
+    docs = list(_doc_slices(pairs, lengths))
+    weights = {}
+    for i, of_entities, of_tokens in docs:
+        K = key[:, of_tokens].transpose(0, 2, 1) * scale
+        weights[i] = [_exp(xp, Q[:, of_entities] @ K) for Q in (query_h, query_t)]
+    last: List = []
+
+    def attend(pairs: Pairs) -> Floats2d:
+        Y = ops.alloc2f(len(pairs), model.get_dim("nO"))
+        last.clear()
+        for i, rows, head, tail, of_tokens in _pair_slices(pairs, docs):
+            head, tail = ops.asarray1i(head), ops.asarray1i(tail)
+            attention = weights[i][0][:, head] * weights[i][1][:, tail]
+            attention /= attention.sum(axis=2, keepdims=True)
+            Y[rows] = _merge(attention @ value[:, of_tokens])
+            if is_train:
+                last.append((i, rows, head, tail, attention))
+        return Y
+
+    def backprop(dY: Floats2d) -> Tuple[Floats2d, Floats2d]:
+        d_query_h, d_query_t = xp.zeros_like(query_h), xp.zeros_like(query_t)
+        d_key, d_value = xp.zeros_like(key), xp.zeros_like(value)
+        slices = {i: (of_entities, of_tokens) for i, of_entities, of_tokens in docs}
+        for i, rows, head, tail, attention in last:
+            of_entities, of_tokens = slices[i]
+            dY_i = _split(dY[rows], n_heads)
+            d_value[:, of_tokens] += attention.transpose(0, 2, 1) @ dY_i
+            d_attention = dY_i @ value[:, of_tokens].transpose(0, 2, 1)
+            mean = (attention * d_attention).sum(axis=2, keepdims=True)
+            d_logits = attention * (d_attention - mean) * scale
+            for query, d_query, which in (
+                (query_h, d_query_h, head),
+                (query_t, d_query_t, tail),
+            ):
+                d_entity = _sum_by(ops, d_logits, which, weights[i][0].shape[1])
+                d_query[:, of_entities] += d_entity @ key[:, of_tokens]
+                d_key[:, of_tokens] += (
+                    d_entity.transpose(0, 2, 1) @ query[:, of_entities]
+                )
+        dX = bp_key(_merge(d_key)) + bp_value(_merge(d_value))
+        return dX, bp_query_h(_merge(d_query_h)) + bp_query_t(_merge(d_query_t))
+
+    return attend, backprop
+
+
+def init(model: Model, X=None, Y=None) -> None:
+    if X is not None:
+        (tokens, _), entities, _ = X
+        for layer, sample in zip(model.layers, (entities, entities, tokens, tokens)):
+            layer.initialize(X=sample)
+
+
+def _exp(xp, logits: Floats3d) -> Floats3d:
+    return xp.exp(xp.maximum(logits - logits.max(axis=2, keepdims=True), -LARGEST_DROP))
+
+
+def _split(Y: Floats2d, n_heads: int) -> Floats3d:
+    """(rows, heads * width) to (heads, rows, width)."""
+    return Y.reshape(len(Y), n_heads, Y.shape[1] // n_heads).transpose(1, 0, 2)
+
+
+def _merge(Y: Floats3d) -> Floats2d:
+    """(heads, rows, width) to (rows, heads * width)."""
+    return Y.transpose(1, 0, 2).reshape(Y.shape[1], Y.shape[0] * Y.shape[2])
+
+
+def _sum_by(ops, Y: Floats3d, which, n_rows: int) -> Floats3d:
+    """Sum the rows of each head by the entity that they belong to."""
+    n_heads, n_pairs, width = Y.shape
+    total = ops.alloc2f(n_rows, n_heads * width)
+    ops.scatter_add(total, which, ops.as_contig(_merge(Y)))
+    return total.reshape(n_rows, n_heads, width).transpose(1, 0, 2)
+
+
+def _doc_slices(pairs: Pairs, lengths) -> Iterator[Tuple[int, slice, slice]]:
+    """For each doc with entities their range and that of its tokens."""
+    token_ends = numpy.cumsum(lengths)
+    docs, starts = numpy.unique(pairs.doc, return_index=True)
+    for i, start, end in zip(docs, starts, [*starts[1:], pairs.n_entities]):
+        yield int(i), slice(start, end), slice(token_ends[i] - lengths[i], token_ends[i])
+
+
+def _pair_slices(pairs: Pairs, docs) -> Iterator[Tuple]:
+    """For each doc with pairs their range, their entities counted within the
+    doc, and its tokens. Pairs stand in the order of their docs."""
+    doc_of_pair = pairs.doc[pairs.head]
+    for i, of_entities, of_tokens in docs:
+        begin, end = numpy.searchsorted(doc_of_pair, [i, i + 1])
+        if begin < end:
+            rows = slice(begin, end)
+            head, tail = pairs.head[rows], pairs.tail[rows]
+            yield i, rows, head - of_entities.start, tail - of_entities.start, of_tokens

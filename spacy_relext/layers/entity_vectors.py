@@ -1,0 +1,107 @@
+from typing import Callable, Optional, Tuple
+
+from thinc.api import Model
+from thinc.types import Floats2d, Ints1d
+
+from ..pairs import Pairs, ranges
+from .flatten_tokens import Tokens
+
+POOLINGS = ("mean", "max", "first_last")
+
+
+def entity_vectors(
+    pooling: str, embed_type: Optional[Model[Ints1d, Floats2d]] = None
+) -> Model[Tuple[Tokens, Pairs], Floats2d]:
+    """One vector an entity: its pooled tokens and, if given, its type.
+
+    pooling (str): "mean", "max" or "first_last" (both, side by side).
+    embed_type (Optional[Model[Ints1d, Floats2d]]): Embeds the hashes of the
+        entities' labels.
+    RAISES (ValueError): On another pooling.
+    """
+    if pooling not in POOLINGS:
+        raise ValueError(
+            "spacy-relext.RelationModel.v1: pooling must be one of "
+            f"{', '.join(POOLINGS)}, found: {pooling!r}"
+        )
+    return Model(
+        "entity_vectors",
+        forward,
+        init=init,
+        layers=[] if embed_type is None else [embed_type],
+        attrs={"pooling": pooling},
+    )
+
+
+def forward(
+    model: Model[Tuple[Tokens, Pairs], Floats2d],
+    inputs: Tuple[Tokens, Pairs],
+    is_train: bool,
+) -> Tuple[Floats2d, Callable]:
+    (X, lengths), pairs = inputs
+    starts, ends = pairs.flat_bounds(lengths)
+    pooled, backprop_pooled = _POOL[model.attrs["pooling"]](model.ops, X, starts, ends)
+    width = pooled.shape[1]
+    if not model.layers:
+        return pooled, backprop_pooled
+    types, backprop_types = model.layers[0](
+        model.ops.asarray1i(pairs.label, dtype="uint64"), is_train
+    )
+
+    def backprop(d_entities: Floats2d) -> Floats2d:
+        if len(d_entities):
+            backprop_types(model.ops.as_contig(d_entities[:, width:]))
+        return backprop_pooled(model.ops.as_contig(d_entities[:, :width]))
+
+    return model.ops.xp.hstack([pooled, types]), backprop
+
+
+def init(model: Model, X=None, Y=None) -> None:
+    for layer in model.layers:
+        layer.initialize()
+
+
+def _pool_spans(reduce: str):
+    def pool(ops, X: Floats2d, starts: Ints1d, ends: Ints1d):
+        lengths = ops.asarray1i(ends - starts)
+        rows = ops.asarray1i(ranges(starts, ends - starts))
+        inside = ops.as_contig(X[rows])
+        if reduce == "mean":
+            Y = ops.reduce_mean(inside, lengths)
+        else:
+            Y, which = ops.reduce_max(inside, lengths)
+
+        def backprop(dY: Floats2d) -> Floats2d:
+            # A token's gradient is the sum over the entities that it is part of.
+            dX = ops.alloc2f(*X.shape)
+            if len(dY):
+                if reduce == "mean":
+                    d_inside = ops.backprop_reduce_mean(dY, lengths)
+                else:
+                    d_inside = ops.backprop_reduce_max(dY, which, lengths)
+                ops.scatter_add(dX, rows, d_inside)
+            return dX
+
+        return Y, backprop
+
+    return pool
+
+
+def _pool_first_last(ops, X: Floats2d, starts: Ints1d, ends: Ints1d):
+    first, last = ops.asarray1i(starts), ops.asarray1i(ends - 1)
+
+    def backprop(dY: Floats2d) -> Floats2d:
+        dX = ops.alloc2f(*X.shape)
+        ops.scatter_add(dX, first, ops.as_contig(dY[:, : X.shape[1]]))
+        ops.scatter_add(dX, last, ops.as_contig(dY[:, X.shape[1] :]))
+        return dX
+
+    return ops.xp.hstack([X[first], X[last]]), backprop
+
+
+_POOL = {
+    "mean": _pool_spans("mean"),
+    "max": _pool_spans("max"),
+    "first_last": _pool_first_last,
+}
+

@@ -1,0 +1,318 @@
+"""Which pairs of entities are candidates for a relation."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+
+import numpy
+from spacy.strings import hash_string
+from spacy.tokens import Doc, Span
+from spacy.util import registry
+from thinc.types import Ints1d
+
+from .relation import Relation
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Candidate pairs of a batch of docs, as flat arrays in main memory.
+
+    doc (Ints1d): For each entity the index of its doc in the batch.
+    start, end (Ints1d): For each entity its bounds in tokens, end exclusive.
+    label (Ints1d): For each entity the hash of its label, uint64.
+    head, tail (Ints1d): For each pair the index of its head and of its tail
+        among the entities, int32.
+    """
+
+    doc: Ints1d
+    start: Ints1d
+    end: Ints1d
+    label: Ints1d
+    head: Ints1d
+    tail: Ints1d
+
+    @classmethod
+    def all(cls, entities: Sequence[Sequence[Span]]) -> "Pairs":
+        """Every ordered pair of two entities of one doc that do not cover the
+        very same tokens.
+
+        entities (Sequence[Sequence[Span]]): For each doc its entities.
+        RETURNS (Pairs): The pairs, by doc, head and tail.
+        """
+        counts = numpy.asarray([len(spans) for spans in entities], dtype="int64")
+        rows = [
+            (i, span.start, span.end) for i, spans in enumerate(entities) for span in spans
+        ]
+        doc, start, end = numpy.asarray(rows, dtype="int32").reshape(-1, 3).T
+        labels = [span.label for spans in entities for span in spans]
+        # One row an entity and doc, one entry a partner: n blocks of n tails.
+        n_partners = numpy.repeat(counts, counts)
+        head = numpy.repeat(numpy.arange(len(rows), dtype="int32"), n_partners)
+        offset = numpy.repeat(numpy.cumsum(counts) - counts, counts)
+        tail = ranges(offset, n_partners).astype("int32")
+        different = (start[head] != start[tail]) | (end[head] != end[tail])
+        return cls(
+            doc=doc,
+            start=start,
+            end=end,
+            label=numpy.asarray(labels, dtype="uint64"),
+            head=head[different],
+            tail=tail[different],
+        )
+
+    def __len__(self) -> int:
+        return len(self.head)
+
+    @property
+    def n_entities(self) -> int:
+        return len(self.start)
+
+    def select(self, which: Any) -> "Pairs":
+        """Some of the pairs, of the same entities.
+
+        which (Union[Ints1d, Bools1d, slice]): What to keep.
+        RETURNS (Pairs): The pairs kept.
+        """
+        return replace(self, head=self.head[which], tail=self.tail[which])
+
+    @cached_property
+    def reverse(self) -> Ints1d:
+        """For each pair the index of the pair with head and tail exchanged, and
+        its own where that is no candidate."""
+        keys = self._keys(self.head, self.tail)
+        order = numpy.argsort(keys, kind="stable")
+        position = self._search(keys[order], self._keys(self.tail, self.head))
+        return numpy.where(position < 0, numpy.arange(len(self)), order[position])
+
+    def find(self, head: Ints1d, tail: Ints1d) -> Ints1d:
+        """Look pairs up.
+
+        head, tail (Ints1d): Indices of entities.
+        RETURNS (Ints1d): The index of each pair, -1 for no candidate.
+        """
+        keys = self._keys(self.head, self.tail)
+        order = numpy.argsort(keys, kind="stable")
+        position = self._search(keys[order], self._keys(head, tail))
+        return numpy.where(position < 0, -1, order[position] if len(order) else -1)
+
+    def flat_bounds(self, lengths: Ints1d) -> Tuple[Ints1d, Ints1d]:
+        """The entities' bounds in the concatenated tokens of the batch.
+
+        lengths (Ints1d): Number of tokens of each doc.
+        RETURNS (Tuple[Ints1d, Ints1d]): Starts and ends, end exclusive.
+        """
+        offset = (numpy.cumsum(lengths) - lengths)[self.doc]
+        return self.start + offset, self.end + offset
+
+    def _keys(self, head: Ints1d, tail: Ints1d) -> Ints1d:
+        return numpy.asarray(head, dtype="int64") * self.n_entities + tail
+
+    @staticmethod
+    def _search(keys: Ints1d, wanted: Ints1d) -> Ints1d:
+        if not len(keys):
+            return numpy.full(len(wanted), -1)
+        position = numpy.minimum(numpy.searchsorted(keys, wanted), len(keys) - 1)
+        return numpy.where(keys[position] == wanted, position, -1)
+
+
+# A pair generator narrows (or extends) the pairs of a batch of docs; it is
+# handed all of them. One that has to learn from the training data also has
+# `initialize(relations)` and a settable `state`, a dict of plain values.
+PairGenerator = Callable[[Sequence[Doc], Pairs], Pairs]
+
+
+def get_entities(doc: Doc, spans_key: Optional[str] = None) -> List[Span]:
+    """The entities between which relations are sought.
+
+    doc (Doc): The doc.
+    spans_key (Optional[str]): None for `doc.ents`, else the group of `doc.spans`;
+        a missing group is an empty one.
+    RETURNS (List[Span]): The entities in text order, without empty ones and
+        duplicates (same bounds and label).
+    """
+    if spans_key is None:
+        return list(doc.ents)
+    spans = doc.spans[spans_key] if spans_key in doc.spans else []
+    unique = {(span.start, span.end, span.label): span for span in spans if len(span)}
+    return [unique[bounds] for bounds in sorted(unique)]
+
+
+@registry.misc("spacy-relext.all_pairs.v1")
+def configure_all_pairs() -> PairGenerator:
+    """Every ordered pair of entities of a doc."""
+    return keep_all
+
+
+def keep_all(docs: Sequence[Doc], pairs: Pairs) -> Pairs:
+    return pairs
+
+
+@registry.misc("spacy-relext.token_window.v1")
+def configure_token_window(max_tokens: int) -> PairGenerator:
+    """Pairs with few tokens between them.
+
+    max_tokens (int): The largest number of tokens between the two mentions.
+    RAISES (ValueError): Where `max_tokens` is below 1.
+    """
+    _check_positive("token_window", "max_tokens", max_tokens)
+
+    def token_window(docs: Sequence[Doc], pairs: Pairs) -> Pairs:
+        return pairs.select(count_between(pairs) <= max_tokens)
+
+    return token_window
+
+
+@registry.misc("spacy-relext.sentence_window.v1")
+def configure_sentence_window(max_sentences: int) -> PairGenerator:
+    """Pairs whose mentions start within a few consecutive sentences.
+
+    max_sentences (int): The largest number of sentences, 1 for the same.
+    RAISES (ValueError): Where `max_sentences` is below 1 and, when called, where
+        a doc with pairs has no sentence boundaries.
+    """
+    _check_positive("sentence_window", "max_sentences", max_sentences)
+
+    def sentence_window(docs: Sequence[Doc], pairs: Pairs) -> Pairs:
+        sentence = numpy.zeros(pairs.n_entities, dtype="int64")
+        for i in numpy.unique(pairs.doc[pairs.head]):
+            if not docs[i].has_annotation("SENT_START"):
+                raise ValueError(
+                    "spacy-relext.sentence_window.v1 needs sentence boundaries, and a "
+                    f"doc has none: {docs[i].text[:50]!r}. Put a component that sets "
+                    "them before the relation_extractor ('sentencizer', 'senter' or "
+                    "'parser'), and name it in [training.annotating_components]."
+                )
+            starts = docs[i].to_array("SENT_START") == 1
+            starts[0] = True
+            entities = pairs.doc == i
+            sentence[entities] = numpy.cumsum(starts)[pairs.start[entities]]
+        distance = numpy.abs(sentence[pairs.head] - sentence[pairs.tail])
+        return pairs.select(distance < max_sentences)
+
+    return sentence_window
+
+
+@registry.misc("spacy-relext.entity_types.v1")
+def configure_entity_types(
+    allowed: Optional[List[Tuple[str, str]]] = None,
+) -> PairGenerator:
+    """Pairs of entity types between which a relation is possible.
+
+    allowed (Optional[List[Tuple[str, str]]]): Head and tail types; None to learn
+        them from the relations of the training data at initialize.
+    RAISES (ValueError): Where `allowed` is not a list of pairs.
+    """
+    return EntityTypes(allowed)
+
+
+class EntityTypes:
+    """The generator behind `spacy-relext.entity_types.v1`."""
+
+    def __init__(self, allowed: Optional[Iterable[Tuple[str, str]]] = None) -> None:
+        self._given = allowed is not None
+        self._allowed = None if allowed is None else _as_type_pairs(allowed)
+
+    def __call__(self, docs: Sequence[Doc], pairs: Pairs) -> Pairs:
+        if self._allowed is None:
+            return pairs
+        labels, code = numpy.unique(pairs.label, return_inverse=True)
+        possible = numpy.zeros((len(labels), len(labels)), dtype=bool)
+        row = {int(label): i for i, label in enumerate(labels)}
+        for head, tail in self._allowed:
+            if hash_string(head) in row and hash_string(tail) in row:
+                possible[row[hash_string(head)], row[hash_string(tail)]] = True
+        return pairs.select(possible[code[pairs.head], code[pairs.tail]])
+
+    def initialize(self, relations: Iterable[Relation]) -> None:
+        """Learn the allowed types, unless they were given.
+
+        relations (Iterable[Relation]): The relations of the training data.
+        """
+        if not self._given:
+            seen = {(rel.head.label_, rel.tail.label_) for rel in relations}
+            self._allowed = sorted(seen)
+
+    @property
+    def state(self) -> Dict[str, Any]:
+        """What was learnt, as plain values."""
+        if self._given or self._allowed is None:
+            return {}
+        return {"allowed": [list(types) for types in self._allowed]}
+
+    @state.setter
+    def state(self, state: Dict[str, Any]) -> None:
+        if not self._given and "allowed" in state:
+            self._allowed = _as_type_pairs(state["allowed"])
+
+
+@registry.misc("spacy-relext.all_of.v1")
+def configure_all_of(*generators: PairGenerator) -> PairGenerator:
+    """Several generators in turn, each narrowing what the one before it left.
+
+    *generators (PairGenerator): The generators.
+    """
+    return AllOf(generators)
+
+
+class AllOf:
+    """The generator behind `spacy-relext.all_of.v1`."""
+
+    def __init__(self, generators: Sequence[PairGenerator]) -> None:
+        self._generators = generators
+
+    def __call__(self, docs: Sequence[Doc], pairs: Pairs) -> Pairs:
+        for generator in self._generators:
+            pairs = generator(docs, pairs)
+        return pairs
+
+    def initialize(self, relations: Iterable[Relation]) -> None:
+        relations = list(relations)
+        for generator in self._generators:
+            if hasattr(generator, "initialize"):
+                generator.initialize(relations)
+
+    @property
+    def state(self) -> Dict[str, Any]:
+        states = {str(i): getattr(g, "state", {}) for i, g in enumerate(self._generators)}
+        return {i: state for i, state in states.items() if state}
+
+    @state.setter
+    def state(self, state: Dict[str, Any]) -> None:
+        for i, generator_state in state.items():
+            self._generators[int(i)].state = generator_state
+
+
+def count_between(pairs: Pairs) -> Ints1d:
+    """Number of tokens between the two mentions of each pair, at least 0.
+
+    pairs (Pairs): The pairs.
+    RETURNS (Ints1d): One count a pair.
+    """
+    first_end = numpy.minimum(pairs.end[pairs.head], pairs.end[pairs.tail])
+    last_start = numpy.maximum(pairs.start[pairs.head], pairs.start[pairs.tail])
+    return numpy.maximum(last_start - first_end, 0)
+
+
+def ranges(starts: Ints1d, lengths: Ints1d) -> Ints1d:
+    """Concatenated `range(start, start + length)`."""
+    shift = numpy.repeat(starts - (numpy.cumsum(lengths) - lengths), lengths)
+    return numpy.arange(len(shift)) + shift
+
+
+def _check_positive(generator: str, option: str, value: int) -> None:
+    if value < 1:
+        raise ValueError(
+            f"spacy-relext.{generator}.v1: {option} must be at least 1, found: {value}. "
+            "For no limit leave the generator out."
+        )
+
+
+def _as_type_pairs(allowed: Iterable[Union[Tuple[str, str], List[str]]]) -> List:
+    allowed = [tuple(types) for types in allowed]
+    for types in allowed:
+        if len(types) != 2:
+            raise ValueError(
+                "spacy-relext.entity_types.v1: allowed must hold pairs of a head and a "
+                f"tail type, found: {types}"
+            )
+    return allowed

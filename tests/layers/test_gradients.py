@@ -1,0 +1,192 @@
+"""Every layer's backprop against numerical gradients."""
+
+import numpy
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from thinc.api import HashEmbed, Linear, NumpyOps
+
+from spacy_relext.layers import (
+    attention_context,
+    entity_vectors,
+    flatten_tokens,
+    max_context,
+    score_pairs,
+)
+from spacy_relext.pairs import Pairs
+
+WIDTH = 6
+OPS = NumpyOps()
+
+
+def make_pairs(entities, n_docs):
+    """entities: (doc, start, end, label) by doc."""
+    doc, start, end, label = numpy.asarray(entities, dtype="int64").reshape(-1, 4).T
+    head, tail = numpy.nonzero(
+        (doc[:, None] == doc) & ~numpy.eye(len(doc), dtype=bool)
+    )
+    return Pairs(
+        doc=doc.astype("int32"),
+        start=start.astype("int32"),
+        end=end.astype("int32"),
+        label=label.astype("uint64"),
+        head=head.astype("int32"),
+        tail=tail.astype("int32"),
+    )
+
+
+@st.composite
+def batches(draw):
+    """Token vectors of some docs, and entities that may nest and overlap."""
+    lengths = draw(st.lists(st.integers(0, 6), min_size=1, max_size=3))
+    entities = []
+    for doc, length in enumerate(lengths):
+        for _ in range(draw(st.integers(0, 3)) if length else 0):
+            start = draw(st.integers(0, length - 1))
+            end = draw(st.integers(start + 1, length))
+            entities.append((doc, start, end, draw(st.integers(1, 3))))
+    rng = numpy.random.default_rng(draw(st.integers(0, 1000)))
+    X = rng.normal(size=(sum(lengths), WIDTH)).astype("float32")
+    return (X, numpy.asarray(lengths, dtype="int32")), make_pairs(entities, len(lengths))
+
+
+def check_input_gradient(forward, X, backprop_of, n_checks=6, atol=0.02):
+    """forward(X) -> Y and backprop_of(dY) -> dX against central differences."""
+    rng = numpy.random.default_rng(0)
+    Y = forward(X)
+    dY = rng.normal(size=Y.shape).astype("float32")
+    dX = backprop_of(dY.copy())
+    assert dX.shape == X.shape
+    if not X.size:
+        return
+    eps = 1e-2
+    for i in rng.choice(X.size, size=min(n_checks, X.size), replace=False):
+        index = numpy.unravel_index(i, X.shape)
+        above, below = X.copy(), X.copy()
+        above[index] += eps
+        below[index] -= eps
+        change = ((forward(above) - forward(below)).astype("float64") * dY).sum()
+        assert dX[index] == pytest.approx(change / (2 * eps), abs=atol, rel=0.05)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "first_last"])
+@settings(deadline=None, max_examples=30)
+@given(batch=batches())
+def test_entity_vectors_gradient(pooling, batch):
+    (X, lengths), pairs = batch
+    model = entity_vectors(pooling, HashEmbed(4, 10))
+    model.initialize()
+    _, backprop = model.begin_update(((X, lengths), pairs))
+    check_input_gradient(lambda X: model.predict(((X, lengths), pairs)), X, backprop)
+
+
+def smooth_model(context=None, distance=True, pooling="mean"):
+    """score_pairs with a large positive bias, so that the rectifier has no kink
+    where the gradient is measured."""
+    return score_pairs(
+        entity_vectors(pooling),
+        Linear(3),
+        width=8,
+        distance=distance,
+        context=context,
+        block_size=2,
+    )
+
+
+def initialize(model, batch):
+    rng = numpy.random.default_rng(1)
+    model.initialize(X=batch, Y=OPS.alloc2f(1, 3))
+    for node in model.walk():
+        for name in node.param_names:
+            value = node.get_param(name)
+            node.set_param(name, rng.normal(scale=0.5, size=value.shape).astype("float32"))
+    model.layers[2].set_param("b", numpy.full(8, 50, dtype="float32"))
+    return model
+
+
+@pytest.mark.parametrize("context", [None, "attention"])
+@settings(deadline=None, max_examples=30)
+@given(batch=batches())
+def test_score_pairs_gradient(context, batch):
+    (X, lengths), pairs = batch
+    layer = attention_context(8, n_heads=2) if context else None
+    model = initialize(smooth_model(layer), batch)
+    _, backprop = model.begin_update(batch)
+    check_input_gradient(
+        lambda X: model.predict(((X, lengths), pairs)),
+        X,
+        lambda dY: backprop(dY)[0],
+        atol=0.05,
+    )
+
+
+@settings(deadline=None, max_examples=50)
+@given(batch=batches())
+def test_max_context_is_the_maximum_between_the_mentions(batch):
+    (X, lengths), pairs = batch
+    entities = OPS.alloc2f(pairs.n_entities, 2)
+    model = max_context(4)
+    model.initialize(X=((X, lengths), entities, pairs))
+    between, backprop = model(((X, lengths), entities, pairs), True)
+    projected = model.layers[0].predict(X)
+    starts, ends = pairs.flat_bounds(lengths)
+    dY = numpy.arange(len(pairs) * 4, dtype="float32").reshape(-1, 4)
+    d_projected = numpy.zeros_like(projected)
+    expected = OPS.alloc2f(len(pairs), 4)
+    for i, (head, tail) in enumerate(zip(pairs.head, pairs.tail)):
+        rows = numpy.arange(min(ends[head], ends[tail]), max(starts[head], starts[tail]))
+        if len(rows):
+            expected[i] = projected[rows].max(axis=0)
+            for column, row in enumerate(rows[projected[rows].argmax(axis=0)]):
+                d_projected[row, column] += dY[i, column]
+    numpy.testing.assert_allclose(between(pairs), expected, rtol=1e-5)
+    dX, _ = backprop(dY)
+    W = model.layers[0].get_param("W")
+    numpy.testing.assert_allclose(dX, d_projected @ W, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("context", [None, "max", "attention"])
+@settings(deadline=None, max_examples=20)
+@given(batch=batches())
+def test_blocks_score_as_the_whole(context, batch):
+    layers = {"max": max_context, "attention": attention_context}
+    layer = layers[context](8) if context else None
+    model = initialize(smooth_model(layer), batch)
+    scores, _ = model.begin_update(batch)
+    numpy.testing.assert_allclose(model.predict(batch), scores, rtol=1e-4, atol=1e-4)
+
+
+def test_attention_looks_at_no_other_doc():
+    model = initialize(
+        smooth_model(attention_context(8)),
+        ((numpy.ones((3, WIDTH), dtype="f"), numpy.asarray([3])), make_pairs([(0, 0, 1, 1), (0, 2, 3, 1)], 1)),
+    )
+    rng = numpy.random.default_rng(0)
+    X = rng.normal(size=(9, WIDTH)).astype("float32")
+    entities = [(0, 0, 1, 1), (0, 2, 3, 1), (1, 1, 2, 1), (1, 4, 6, 1)]
+    both = model.predict(((X, numpy.asarray([3, 6])), make_pairs(entities, 2)))
+    alone = model.predict(((X[:3], numpy.asarray([3])), make_pairs(entities[:2], 1)))
+    numpy.testing.assert_allclose(both[:2], alone, rtol=1e-4)
+
+
+def test_attention_survives_mentions_that_attend_apart():
+    batch = (
+        (numpy.eye(4, WIDTH, dtype="f") * 1000, numpy.asarray([4])),
+        make_pairs([(0, 0, 1, 1), (0, 3, 4, 1)], 1),
+    )
+    model = initialize(smooth_model(attention_context(8)), batch)
+    assert numpy.isfinite(model.predict(batch)).all()
+
+
+def test_flatten_tokens_skips_docs_without_tokens():
+    model = flatten_tokens()
+    Xs = [OPS.alloc2f(2, 5) + 1, OPS.alloc2f(0, 0), OPS.alloc2f(1, 5) + 2]
+    (flat, lengths), backprop = model(Xs, True)
+    assert flat.shape == (3, 5) and lengths.tolist() == [2, 0, 1]
+    assert [dX.shape for dX in backprop(flat)] == [(2, 5), (0, 0), (1, 5)]
+    assert backprop(flat)[2].tolist() == Xs[2].tolist()
+
+
+def test_unknown_pooling_is_named():
+    with pytest.raises(ValueError, match="pooling must be one of mean, max, first_last"):
+        entity_vectors("median")
