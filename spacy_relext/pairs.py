@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 import numpy
-from spacy.strings import hash_string
+from spacy.strings import get_string_id
 from spacy.tokens import Doc, Span
 from spacy.util import registry
 from thinc.types import Ints1d
@@ -219,8 +219,8 @@ class EntityTypes:
         possible = numpy.zeros((len(labels), len(labels)), dtype=bool)
         row = {int(label): i for i, label in enumerate(labels)}
         for head, tail in self._allowed:
-            if hash_string(head) in row and hash_string(tail) in row:
-                possible[row[hash_string(head)], row[hash_string(tail)]] = True
+            if get_string_id(head) in row and get_string_id(tail) in row:
+                possible[row[get_string_id(head)], row[get_string_id(tail)]] = True
         return pairs.select(possible[code[pairs.head], code[pairs.tail]])
 
     def initialize(self, relations: Iterable[Relation]) -> None:

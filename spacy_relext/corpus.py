@@ -1,0 +1,70 @@
+"""A reader that hands gold entities to the pipeline."""
+
+from pathlib import Path
+from typing import Callable, Iterable, Iterator, List, Optional
+
+from spacy.errors import Errors
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.training import Corpus, Example
+from spacy.util import filter_spans, registry
+
+from .alignment import align_span
+
+
+@registry.readers("spacy-relext.EntityCorpus.v1")
+def create_entity_corpus(
+    path: Optional[Path],
+    limit: int = 0,
+    spans_key: Optional[str] = None,
+    augmenter: Optional[Callable] = None,
+    shuffle: bool = False,
+) -> Callable[[Language], Iterable[Example]]:
+    """Read a corpus as `spacy.Corpus.v1` does, and hand the entities of the
+    references over to the docs that the pipeline gets. Without them a pipeline
+    that has no component for entities finds no candidate pair.
+
+    There is no `max_length`: to split a doc into sentences drops its relations.
+
+    path (Optional[Path]): A .spacy file, or a directory of such.
+    limit (int): Number of docs to read; 0 for all.
+    spans_key (Optional[str]): None for `doc.ents`, else the group of `doc.spans`.
+    augmenter (Optional[Callable]): Makes more examples of each one.
+    shuffle (bool): Whether to shuffle the docs.
+    RAISES (ValueError): Where no path is given.
+    """
+    if path is None:
+        raise ValueError(Errors.E913)
+    corpus = Corpus(path, limit=limit, augmenter=augmenter, shuffle=shuffle)
+
+    def read(nlp: Language) -> Iterator[Example]:
+        for example in corpus(nlp):
+            hand_entities_over(example, spans_key)
+            yield example
+
+    return read
+
+
+def hand_entities_over(example: Example, spans_key: Optional[str] = None) -> None:
+    """Set the entities of the reference on the predicted doc. One that cuts
+    through a predicted token is expanded; of overlapping `doc.ents` the longest is
+    kept.
+
+    example (Example): The example, changed in place.
+    spans_key (Optional[str]): None for `doc.ents`, else the group of `doc.spans`.
+    """
+    reference, predicted = example.reference, example.predicted
+    if spans_key is None:
+        predicted.ents = filter_spans(_align(example, reference.ents))
+    elif spans_key in reference.spans:
+        predicted.spans[spans_key] = _align(example, reference.spans[spans_key])
+
+
+def _align(example: Example, spans: Iterable[Span]) -> List[Span]:
+    predicted: Doc = example.predicted
+    aligned = ((span, align_span(example, span)) for span in spans)
+    return [
+        Span(predicted, *bounds, label=span.label, kb_id=span.kb_id, span_id=span.id)
+        for span, bounds in aligned
+        if bounds is not None
+    ]

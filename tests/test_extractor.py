@@ -1,0 +1,413 @@
+import random
+import subprocess
+import sys
+
+import numpy
+import pytest
+import spacy
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from spacy.util import registry
+
+from spacy_relext import Relation
+from spacy_relext.objectives import configure_multi_label
+
+SMALL = {
+    "hidden_width": 32,
+    "type_width": 8,
+    "tok2vec": {
+        "@architectures": "spacy.HashEmbedCNN.v2",
+        "pretrained_vectors": None,
+        "width": 32,
+        "depth": 2,
+        "embed_size": 300,
+        "window_size": 1,
+        "maxout_pieces": 2,
+        "subword_features": True,
+    },
+}
+# text, entities, relations between their indices
+DATA = [
+    ("Ada founded Kestrel in Cork.", ["Ada/PER", "Kestrel/ORG", "Cork/LOC"],
+     [(0, 1, "FOUNDED"), (1, 2, "BASED_IN")]),
+    ("Bo married Dee in Erfurt.", ["Bo/PER", "Dee/PER", "Erfurt/LOC"], [(0, 1, "SPOUSE")]),
+    ("Dee visited Kestrel.", ["Dee/PER", "Kestrel/ORG"], []),
+    ("Kestrel was founded by Ada.", ["Kestrel/ORG", "Ada/PER"], [(1, 0, "FOUNDED")]),
+    ("Bo slept.", ["Bo/PER"], []),
+    ("Nobody did.", [], []),
+]
+
+
+def annotate(doc, entities, relations=None):
+    spans = []
+    for entity in entities:
+        text, label = entity.split("/")
+        start = doc.text.index(text)
+        spans.append(
+            doc.char_span(start, start + len(text), label, alignment_mode="expand")
+        )
+    doc.ents = spans
+    if relations is not None:
+        doc._.relations = [Relation(spans[h], spans[t], x) for h, t, x in relations]
+    return doc
+
+
+def make_examples(nlp, data=DATA):
+    return [
+        Example(
+            annotate(nlp.make_doc(text), entities),
+            annotate(nlp.make_doc(text), entities, relations),
+        )
+        for text, entities, relations in data
+    ]
+
+
+def make_nlp(examples=None, n_updates=0, name="relation_extractor", **config):
+    spacy.util.fix_random_seed(0)
+    nlp = spacy.blank("en")
+    config.setdefault("model", SMALL)
+    nlp.add_pipe("relation_extractor", name=name, config=config)
+    examples = examples or make_examples(nlp)
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.005
+    for _ in range(n_updates):
+        nlp.update(examples, sgd=optimizer)
+    return nlp
+
+
+def predict(nlp, examples):
+    return [nlp(eg.predicted.copy()) for eg in examples]
+
+
+def triples(doc):
+    return {(rel.head.text, rel.label, rel.tail.text) for rel in doc._.relations}
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return make_nlp(n_updates=60)
+
+
+def test_installation_alone_makes_the_component_known():
+    code = "import spacy; spacy.blank('en').add_pipe('relation_extractor')"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("objective", ["multi_label", "single_label", "adaptive_threshold"])
+@pytest.mark.parametrize("context", [None, "max", "attention"])
+def test_overfits_and_survives_serialisation(objective, context, tmp_path):
+    nlp = make_nlp(
+        n_updates=60,
+        objective={"@misc": f"spacy-relext.{objective}.v1"},
+        model={**SMALL, "context": context},
+        symmetric_labels=["SPOUSE"],
+    )
+    examples = make_examples(nlp)
+    docs = predict(nlp, examples)
+    assert [triples(doc) for doc in docs] == [triples(eg.reference) for eg in examples]
+    nlp.to_disk(tmp_path)
+    for again in (spacy.load(tmp_path), spacy.blank("en").from_config(nlp.config).from_bytes(nlp.to_bytes())):
+        assert [d._.relations[0].score for d in predict(again, examples)[:2]] == pytest.approx(
+            [d._.relations[0].score for d in docs[:2]], rel=1e-4
+        )
+        assert again.get_pipe("relation_extractor").labels == ("BASED_IN", "FOUNDED", "SPOUSE")
+
+
+def test_scores_of_a_perfect_model(trained):
+    scores = trained.evaluate(make_examples(trained))
+    assert scores["rels_f"] == scores["rels_macro_f"] == scores["rels_candidate_recall"] == 1
+    assert set(scores["rels_per_type"]) == {"BASED_IN", "FOUNDED", "SPOUSE"}
+
+
+def test_batches_and_single_docs_agree(trained):
+    examples = make_examples(trained)
+    docs = list(trained.pipe([eg.predicted.copy() for eg in examples], batch_size=4))
+    for doc, single in zip(docs, predict(trained, examples)):
+        assert triples(doc) == triples(single)
+        assert [r.score for r in doc._.relations] == pytest.approx(
+            [r.score for r in single._.relations], abs=1e-5
+        )
+
+
+def test_docs_without_candidates_harm_no_other(trained):
+    vocab = trained.vocab
+    one = Doc(vocab, words=["Ada"])
+    one.ents = [Span(one, 0, 1, label="PER")]
+    full = make_examples(trained)[0].predicted
+    docs = [Doc(vocab), one, Doc(vocab, words=["\n", " "]), full.copy(), Doc(vocab)]
+    processed = list(trained.pipe(docs, batch_size=5))
+    assert [len(doc._.relations) for doc in processed] == [0, 0, 0, 2, 0]
+    assert trained("")._.relations == ()
+    assert list(trained.pipe([Doc(vocab), Doc(vocab)]))[1]._.relations == ()
+
+
+def test_training_goes_on_with_batches_without_candidates(trained):
+    nlp = make_nlp()
+    no_pairs = make_examples(nlp)[4:]
+    empty = Example(Doc(nlp.vocab), Doc(nlp.vocab))
+    assert nlp.update(no_pairs, sgd=nlp.resume_training())["relation_extractor"] == 0
+    assert nlp.update([empty])["relation_extractor"] == 0
+    assert nlp.update([empty, *make_examples(nlp)])["relation_extractor"] > 0
+
+
+@pytest.mark.parametrize("n_process", [2])
+def test_other_processes_with_a_tok2vec(trained, n_process):
+    examples = make_examples(trained)
+    docs = [eg.predicted.copy() for eg in examples]
+    processed = list(trained.pipe(docs, n_process=n_process, batch_size=2))
+    assert [triples(d) for d in processed] == [triples(eg.reference) for eg in examples]
+
+
+def test_spans_key_with_nested_and_overlapping_entities():
+    nlp = spacy.blank("en")
+    examples = []
+    for doc in (nlp.make_doc("The University of Cork opened"), nlp.make_doc("a b c d")):
+        reference = doc.copy()
+        for target in (doc, reference):
+            target.spans["sc"] = [
+                Span(target, 0, 4, "ORG"), Span(target, 3, 4, "LOC"), Span(target, 2, 4, "X"),
+            ]
+        whole, part, _ = reference.spans["sc"]
+        reference._.relations = [Relation(whole, part, "IN")]
+        examples.append(Example(doc, reference))
+    nlp = make_nlp(examples, n_updates=40, spans_key="sc")
+    assert len(nlp.get_pipe("relation_extractor").candidates([examples[0].predicted])) == 6
+    assert triples(predict(nlp, examples)[0]) == {("The University of Cork", "IN", "Cork")}
+
+
+def test_symmetric_relations_are_stored_once_in_text_order():
+    data = [
+        ("Bo married Dee.", ["Bo/PER", "Dee/PER"], [(1, 0, "SPOUSE")]),
+        ("Dee married Bo.", ["Dee/PER", "Bo/PER"], [(0, 1, "SPOUSE")]),
+        ("Dee saw Bo.", ["Dee/PER", "Bo/PER"], []),
+    ]
+    nlp = spacy.blank("en")
+    nlp = make_nlp(make_examples(nlp, data), n_updates=60, symmetric_labels=["SPOUSE"])
+    examples = make_examples(nlp, data)
+    docs = predict(nlp, examples)
+    assert [triples(doc) for doc in docs] == [
+        {("Bo", "SPOUSE", "Dee")}, {("Dee", "SPOUSE", "Bo")}, set()
+    ]
+    assert nlp.evaluate(examples)["rels_f"] == 1
+    pairs, scores = nlp.get_pipe("relation_extractor").predict(docs)
+    assert scores[:, 0] == pytest.approx(scores[pairs.reverse, 0])
+
+
+def test_symmetric_label_that_is_no_label_is_named():
+    with pytest.raises(ValueError, match="names SIBLING, but the labels are: BASED_IN"):
+        make_nlp(symmetric_labels=["SIBLING"])
+
+
+def test_training_samples_negatives_and_keeps_gold_pairs():
+    nlp = make_nlp(max_pairs_per_doc=3, symmetric_labels=["SPOUSE"])
+    pipe = nlp.get_pipe("relation_extractor")
+    examples = make_examples(nlp)
+    candidates = pipe.candidates([eg.predicted for eg in examples])
+    assert len(candidates) == 6 + 6 + 2 + 2
+    chosen = set()
+    for _ in range(20):
+        sample = pipe._sample(examples, candidates)
+        doc_of_pair = sample.doc[sample.head]
+        assert numpy.bincount(doc_of_pair).tolist() == [3, 3, 2, 2]
+        assert pipe._get_truths(examples, sample).sum() == 2 + 2 + 1
+        chosen.update(zip(sample.head.tolist(), sample.tail.tolist()))
+    assert len(chosen) == len(candidates)
+    assert len(pipe.candidates([eg.predicted for eg in examples])) == len(candidates)
+
+
+def test_fewer_pairs_than_gold_keeps_all_gold():
+    nlp = make_nlp(max_pairs_per_doc=1)
+    pipe, examples = nlp.get_pipe("relation_extractor"), make_examples(nlp)[:1]
+    sample = pipe._sample(examples, pipe.candidates([examples[0].predicted]))
+    assert len(sample) == 2 and pipe._get_truths(examples, sample).sum() == 2
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_max_pairs_per_doc_below_one_is_an_error(limit):
+    with pytest.raises(ValueError, match=f"max_pairs_per_doc must be at least 1.*{limit}"):
+        make_nlp(max_pairs_per_doc=limit)
+
+
+def test_learnt_entity_types_are_saved(tmp_path):
+    nlp = make_nlp(pairs={"@misc": "spacy-relext.entity_types.v1"}, symmetric_labels=["SPOUSE"])
+    docs = [eg.predicted for eg in make_examples(nlp)]
+    n_pairs = len(nlp.get_pipe("relation_extractor").candidates(docs))
+    # PER-ORG, ORG-LOC, PER-PER both ways
+    assert n_pairs == 2 + 2 + 1 + 1
+    nlp.to_disk(tmp_path)
+    for again in (spacy.load(tmp_path), spacy.blank("en").from_config(nlp.config).from_bytes(nlp.to_bytes())):
+        assert len(again.get_pipe("relation_extractor").candidates(docs)) == n_pairs
+
+
+def test_own_pair_generator_is_a_plain_function():
+    @registry.misc("test.forward_pairs.v1")
+    def configure():
+        return lambda docs, pairs: pairs.select(pairs.head < pairs.tail)
+
+    nlp = make_nlp(pairs={"@misc": "test.forward_pairs.v1"})
+    pipe, examples = nlp.get_pipe("relation_extractor"), make_examples(nlp)
+    assert len(pipe.candidates([examples[0].predicted])) == 3
+    nlp.update(examples)
+
+
+def test_generator_that_shuffles_and_one_that_fails():
+    nlp = make_nlp(n_updates=60)
+    pipe, examples = nlp.get_pipe("relation_extractor"), make_examples(nlp)
+    docs = [eg.predicted.copy() for eg in examples]
+
+    def shuffle(docs, pairs):
+        order = list(range(len(pairs)))
+        random.Random(0).shuffle(order)
+        return pairs.select(numpy.asarray(order))
+
+    pipe.pairs = shuffle
+    assert [triples(d) for d in nlp.pipe(docs)] == [triples(eg.reference) for eg in examples]
+    pipe.pairs = lambda docs, pairs: None
+    with pytest.raises(ValueError, match="must return Pairs"):
+        pipe.candidates(docs)
+
+
+def test_two_extractors_share_a_doc(trained):
+    data = [("Ada founded Kestrel in Cork.", ["Ada/PER", "Kestrel/ORG", "Cork/LOC"], [(0, 2, "LIVES_IN")])]
+    other = make_nlp(make_examples(spacy.blank("en"), data), n_updates=40, name="other")
+    trained.add_pipe("other", source=other)
+    try:
+        doc = make_examples(trained)[0].predicted.copy()
+        expected = {("Ada", "FOUNDED", "Kestrel"), ("Kestrel", "BASED_IN", "Cork"), ("Ada", "LIVES_IN", "Cork")}
+        assert triples(trained(doc)) == expected
+        # Once more: what a component wrote before is replaced, not added to.
+        assert triples(trained(doc)) == expected and len(doc._.relations) == 3
+        assert trained.get_pipe("other").labels == ("LIVES_IN",)
+    finally:
+        trained.remove_pipe("other")
+
+
+def test_trains_on_predicted_entities():
+    nlp = spacy.blank("en")
+    ruler = nlp.add_pipe("entity_ruler")
+    nlp.add_pipe("relation_extractor", config={"model": SMALL})
+    examples = [Example(nlp.make_doc(eg.reference.text), eg.reference) for eg in make_examples(nlp)]
+    assert not any(eg.predicted.ents for eg in examples)
+    optimizer = nlp.initialize(lambda: examples)
+    entities = {entity for _, entities, _ in DATA for entity in entities}
+    ruler.add_patterns(
+        [dict(zip(("pattern", "label"), entity.split("/"))) for entity in sorted(entities)]
+    )
+    optimizer.learn_rate = 0.005
+    assert nlp.update(examples)["relation_extractor"] == 0
+    for _ in range(60):
+        nlp.update(examples, sgd=optimizer, annotates=["entity_ruler"])
+    assert triples(nlp("Ada founded Kestrel in Cork.")) == triples(examples[0].reference)
+    assert nlp.evaluate(examples)["rels_f"] == 1
+
+
+def test_misaligned_tokenisation_is_learnt_and_scored():
+    nlp = spacy.blank("en")
+    words = ["Kestrel", "-", "founder", "Ada", "left"]
+    reference = Doc(nlp.vocab, words=words, spaces=[False, False, True, True, False])
+    reference.ents = [Span(reference, 0, 1, "ORG"), Span(reference, 3, 4, "PER")]
+    org, person = reference.ents
+    reference._.relations = [Relation(person, org, "FOUNDED")]
+    predicted = Doc(nlp.vocab, words=["Kestrel-founder", "Ada", "left"], spaces=[True, True, False])
+    predicted.ents = [Span(predicted, 0, 1, "ORG"), Span(predicted, 1, 2, "PER")]
+    examples = [Example(predicted, reference)]
+    nlp = make_nlp(examples, n_updates=30)
+    assert triples(predict(nlp, examples)[0]) == {("Ada", "FOUNDED", "Kestrel-founder")}
+    assert nlp.evaluate(examples)["rels_f"] == 1
+
+
+def test_relation_between_spans_that_are_no_entities_counts_as_missed():
+    nlp = make_nlp(n_updates=60)
+    examples = make_examples(nlp)
+    reference = examples[0].reference
+    person, org, _ = reference.ents
+    reference._.relations = [Relation(person, org, "FOUNDED"), Relation(org, reference[1:2], "BASED_IN")]
+    nlp.update(examples)
+    scores = nlp.evaluate(examples)
+    assert scores["rels_candidate_recall"] == pytest.approx(3 / 4)
+    assert scores["rels_r"] == pytest.approx(3 / 4)
+
+
+def test_label_unknown_to_the_model_counts_as_missed(trained):
+    examples = make_examples(trained)
+    person, org, _ = examples[0].reference.ents
+    examples[0].reference._.relations = [
+        *examples[0].reference._.relations, Relation(person, org, "ADMIRES"),
+    ]
+    assert trained.get_pipe("relation_extractor").update(examples)["relation_extractor"] >= 0
+    assert trained.evaluate(examples)["rels_r"] == pytest.approx(4 / 5)
+
+
+def test_docs_without_annotation_are_not_learnt_from():
+    nlp = make_nlp()
+    examples = make_examples(nlp)
+    for eg in examples:
+        eg.reference.user_data.clear()
+    assert nlp.update(examples)["relation_extractor"] == 0
+    assert nlp.evaluate(examples)["rels_f"] is None
+
+
+def test_corpus_without_relations_is_an_error():
+    nlp = spacy.blank("en")
+    examples = make_examples(nlp)
+    for eg in examples:
+        eg.reference.user_data.clear()
+    with pytest.raises(ValueError, match=r"DocBin\(store_user_data=True\)"):
+        make_nlp(examples)
+
+
+def test_labels_can_be_given_but_not_added_later():
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe("relation_extractor", config={"model": SMALL})
+    examples = make_examples(nlp)
+    with pytest.raises(ValueError, match="E109"):
+        nlp("Ada")
+    assert pipe.add_label("EARLY") == 1 and pipe.add_label("EARLY") == 0
+    pipe.initialize(lambda: examples, nlp=nlp, labels=["FOUNDED"])
+    assert pipe.labels == ("EARLY", "FOUNDED") and pipe.label_data == ["EARLY", "FOUNDED"]
+    with pytest.raises(ValueError, match="E922"):
+        pipe.add_label("LATE")
+    assert pipe.add_label("EARLY") == 0
+
+
+def test_scores_that_are_no_numbers_give_no_relation(trained):
+    pipe = trained.get_pipe("relation_extractor")
+    docs = [eg.predicted.copy() for eg in make_examples(trained)]
+    pairs, scores = pipe.predict(docs)
+    scores = scores.copy()
+    scores[pairs.doc[pairs.head] == 0] = numpy.nan
+    with pytest.warns(UserWarning, match="not a number"):
+        pipe.set_annotations(docs, (pairs, scores))
+    assert [len(doc._.relations) for doc in docs[:4]] == [0, 1, 0, 1]
+
+
+def test_loss_that_is_no_number_stops_training():
+    nlp = make_nlp()
+    pipe, examples = nlp.get_pipe("relation_extractor"), make_examples(nlp)
+    pairs = pipe.candidates([eg.predicted for eg in examples])
+    logits = numpy.full((len(pairs), 3), numpy.nan, dtype="float32")
+    with pytest.raises(ValueError, match="loss is not a number"):
+        pipe.get_loss(examples, (pairs, logits))
+
+
+def test_threshold_of_the_objective_decides(trained):
+    pipe = trained.get_pipe("relation_extractor")
+    doc = make_examples(trained)[0].predicted
+    pipe.objective = configure_multi_label(threshold=0)
+    try:
+        assert len(trained(doc.copy())._.relations) == 6 * 3
+    finally:
+        pipe.objective = configure_multi_label()
+
+
+def test_threshold_out_of_range_is_an_error_of_the_config():
+    objective = {"@misc": "spacy-relext.multi_label.v1", "threshold": 1.5}
+    with pytest.raises(ValueError, match="threshold must lie between 0 and 1"):
+        make_nlp(objective=objective)
+
+
+def test_retrieves_what_a_kb_knows(trained):
+    doc = make_examples(trained)[0].predicted.copy()
+    doc.ents = [Span(doc, e.start, e.end, label=e.label_, kb_id=f"Q{i}") for i, e in enumerate(doc.ents)]
+    founded = max(trained(doc)._.relations, key=lambda rel: rel.label == "FOUNDED")
+    assert (founded.head.kb_id_, founded.tail.kb_id_) == ("Q0", "Q1")

@@ -1,0 +1,177 @@
+import pickle
+
+import pytest
+import spacy
+from spacy.tokens import Doc, DocBin, Span
+
+import spacy_relext.relation
+from spacy_relext import Relation, get_relations, has_relations, set_relations
+
+
+@pytest.fixture
+def nlp():
+    return spacy.blank("en")
+
+
+@pytest.fixture
+def doc(nlp):
+    doc = nlp("Ada Byron of New York married Bo in Cork")
+    doc.ents = [
+        Span(doc, 0, 2, label="PER", kb_id="Q7259"),
+        Span(doc, 3, 5, label="LOC"),
+        Span(doc, 6, 7, label="PER"),
+        Span(doc, 8, 9, label="LOC"),
+    ]
+    ada, york, bo, cork = doc.ents
+    doc._.relations = [
+        Relation(ada, york, "FROM", 0.25),
+        Relation(ada, bo, "SPOUSE", 0.75),
+    ]
+    return doc
+
+
+def check(doc, ada="Ada Byron"):
+    spouse, origin = doc._.relations
+    assert (spouse.head.text, spouse.tail.text) == (ada, "Bo")
+    assert (spouse.label, spouse.score) == ("SPOUSE", 0.75)
+    assert (spouse.head.label_, spouse.head.kb_id_) == ("PER", "Q7259")
+    assert (origin.head.text, origin.tail.text, origin.label) == (ada, "New York", "FROM")
+    assert spouse.head.doc is doc
+
+
+def test_reads_as_a_sequence_best_first(doc):
+    check(doc)
+    assert len(doc._.relations) == 2
+    assert doc._.relations[0].head in doc.ents
+    assert get_relations(doc) == doc._.relations
+
+
+def test_relation_is_immutable(doc):
+    with pytest.raises(AttributeError):
+        doc._.relations[0].label = "OTHER"
+    with pytest.raises(AttributeError):
+        doc._.relations.append(doc._.relations[0])
+    assert len(set(doc._.relations)) == 2
+
+
+def test_not_annotated_is_not_the_same_as_none(nlp):
+    doc = nlp("Ada")
+    assert doc._.relations == () and not has_relations(doc)
+    doc._.relations = []
+    assert doc._.relations == () and has_relations(doc)
+
+
+def test_survives_bytes(nlp, doc):
+    check(Doc(nlp.vocab).from_bytes(doc.to_bytes()))
+
+
+def test_survives_disk(nlp, doc, tmp_path):
+    doc.to_disk(tmp_path / "doc")
+    check(Doc(nlp.vocab).from_disk(tmp_path / "doc"))
+
+
+def test_survives_docbin(nlp, doc):
+    data = DocBin(store_user_data=True, docs=[doc]).to_bytes()
+    (loaded,) = DocBin().from_bytes(data).get_docs(spacy.blank("en").vocab)
+    check(loaded)
+    loaded._.relations = loaded._.relations
+    check(loaded)
+
+
+def test_docbin_without_user_data_reads_as_not_annotated(nlp, doc):
+    (loaded,) = DocBin(docs=[doc]).get_docs(nlp.vocab)
+    assert not has_relations(loaded)
+
+
+def test_survives_pickle_and_copy(doc):
+    check(pickle.loads(pickle.dumps(doc)))
+    check(doc.copy())
+
+
+def test_survives_other_processes(nlp, doc):
+    nlp.add_pipe("sentencizer")
+    for processed in nlp.pipe([doc, doc.copy()], n_process=2):
+        check(processed)
+
+
+def test_does_not_hinder_json(doc):
+    assert doc.to_json()["text"] == doc.text
+
+
+def test_survives_retokenisation_elsewhere(doc):
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[7:9])
+    check(doc)
+    with doc.retokenize() as retokenizer:
+        retokenizer.split(doc[2], ["o", "f"], heads=[doc[1], doc[1]])
+    check(doc)
+
+
+def test_survives_retokenisation_of_a_mention(doc):
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[0:3])
+    assert {rel.head.text for rel in doc._.relations} == {"Ada Byron of"}
+
+
+def test_later_knowledge_of_an_entity_is_seen(doc):
+    ada, *others = doc.ents
+    others[1].kb_id_ = "Q1"
+    doc.ents = [ada, others[0], Span(doc, 6, 7, label="PER", kb_id="Q1"), others[2]]
+    assert doc._.relations[0].tail.kb_id_ == "Q1"
+
+
+def test_entities_of_span_groups_are_found(nlp):
+    doc = nlp("University of Cork")
+    whole, part = Span(doc, 0, 3, label="ORG", kb_id="Q2"), Span(doc, 2, 3, label="LOC")
+    doc.spans["sc"] = [whole, part]
+    set_relations(doc, [Relation(whole, part, "IN")])
+    assert doc._.relations[0].head.kb_id_ == "Q2"
+    assert doc._.relations[0].tail.label_ == "LOC"
+
+
+def test_spans_that_are_no_entities_keep_their_label(nlp):
+    doc = nlp("Ada met Bo")
+    doc._.relations = [Relation(Span(doc, 0, 1, label="X", kb_id="Q3"), doc[2:3], "MET")]
+    assert doc.ents == ()
+    (relation,) = doc._.relations
+    assert (relation.head.label_, relation.head.kb_id_, relation.tail.label_) == ("X", "Q3", "")
+
+
+def test_same_relation_twice_is_kept_once(doc):
+    ada, york, *_ = doc.ents
+    doc._.relations = [Relation(ada, york, "FROM", 0.2), Relation(ada, york, "FROM", 0.9)]
+    assert [rel.score for rel in doc._.relations] == [0.9]
+
+
+@pytest.mark.parametrize("score", [float("nan"), -0.1, 1.5])
+def test_impossible_score_is_an_error(doc, score):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        doc._.relations = [Relation(doc.ents[0], doc.ents[1], "FROM", score)]
+    check(doc)
+
+
+def test_span_of_another_doc_is_an_error(nlp, doc):
+    other = nlp("Ada Byron")
+    with pytest.raises(ValueError, match="tail of a 'FROM' relation"):
+        doc._.relations = [Relation(doc.ents[0], other[0:2], "FROM")]
+
+
+def test_anything_else_is_an_error(doc):
+    with pytest.raises(ValueError, match="takes spacy_relext.Relation objects"):
+        doc._.relations = [("Ada", "Bo", "SPOUSE")]
+    with pytest.raises(ValueError, match="label"):
+        doc._.relations = [Relation(doc.ents[0], doc.ents[1], "")]
+
+
+def test_extension_of_another_package_is_named():
+    ours = Doc.remove_extension("relations")
+    try:
+        Doc.set_extension("relations", default=[])
+        with pytest.raises(ValueError, match="registered already, with default"):
+            spacy.blank("en").add_pipe("relation_extractor")
+        Doc.set_extension("relations", getter=repr, force=True)
+        with pytest.raises(ValueError, match="by builtins"):
+            spacy_relext.relation.ensure_extension()
+    finally:
+        default, method, getter, setter = ours
+        Doc.set_extension("relations", getter=getter, setter=setter, force=True)
