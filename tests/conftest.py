@@ -1,0 +1,36 @@
+import string
+
+import pytest
+import torch
+from transformers import BertConfig, BertModel, BertTokenizerFast
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory):
+    """The path of a BERT with random weights, whose word pieces are characters and
+    pairs of letters."""
+    path = tmp_path_factory.mktemp("encoder")
+    characters = [c for c in string.printable if not c.isspace()]
+    pairs = [a + b for a in string.ascii_lowercase for b in string.ascii_lowercase]
+    pieces = [*characters, *pairs]
+    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *pieces]
+    vocab.extend(f"##{piece}" for piece in pieces)
+    (path / "vocab.txt").write_text("\n".join(vocab), encoding="utf8")
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(vocab),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=256,
+    )
+    BertModel(config).save_pretrained(path)
+    BertTokenizerFast(str(path / "vocab.txt")).save_pretrained(path)
+    return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Tests are small: more threads only wait for each other."""
+    torch.set_num_threads(1)
