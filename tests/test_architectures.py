@@ -1,0 +1,87 @@
+import itertools
+
+import numpy
+import pytest
+import spacy
+from spacy.tokens import Doc, Span
+
+from spacy_relext import Pairs, get_entities
+from spacy_relext.architectures import build_relation_model
+
+
+def build(**options):
+    tok2vec = spacy.registry.resolve(
+        {
+            "tok2vec": {
+                "@architectures": "spacy.HashEmbedCNN.v2",
+                "pretrained_vectors": None,
+                "width": 16,
+                "depth": 1,
+                "embed_size": 50,
+                "window_size": 1,
+                "maxout_pieces": 2,
+                "subword_features": True,
+            }
+        }
+    )["tok2vec"]
+    return build_relation_model(tok2vec, **{"hidden_width": 8, "type_width": 4, **options})
+
+
+@pytest.fixture
+def sample():
+    nlp = spacy.blank("en")
+    doc = nlp("Ada Byron of Cork met Bo and Dee in Erfurt , then left")
+    doc.ents = [Span(doc, i, j, x) for i, j, x in ((0, 2, "P"), (3, 4, "L"), (5, 6, "P"), (9, 10, "L"))]
+    docs = [doc, Doc(nlp.vocab), doc.copy()]
+    return docs, Pairs.all([get_entities(doc) for doc in docs])
+
+
+def test_encoder_sits_where_listeners_are_replaced(sample):
+    model = build()
+    assert model.get_ref("tok2vec").name.startswith("extract_features")
+
+
+@pytest.mark.parametrize(
+    "pooling, type_width, distance, context, depth",
+    itertools.product(
+        ["mean", "max", "first_last"], [0, 4], [True, False], [None, "max", "attention"], [1, 2]
+    ),
+)
+def test_every_choice_trains_and_reloads(sample, pooling, type_width, distance, context, depth):
+    options = dict(
+        pooling=pooling, type_width=type_width, distance=distance, context=context, depth=depth
+    )
+    model = build(**options)
+    model.initialize(X=sample, Y=numpy.zeros((1, 3), dtype="float32"))
+    scores, backprop = model.begin_update(sample)
+    assert scores.shape == (24, 3)
+    backprop(numpy.ones_like(scores))
+    n_gradients = sum(node.has_grad(name) for node in model.walk() for name in node.param_names)
+    n_params = sum(len(node.param_names) for node in model.walk())
+    assert n_gradients == n_params
+    again = build(**options).from_bytes(model.to_bytes())
+    numpy.testing.assert_allclose(again.predict(sample), model.predict(sample), rtol=1e-5)
+
+
+def test_blocks_do_not_change_scores(sample):
+    model = build(block_size=5, context="max")
+    model.initialize(X=sample, Y=numpy.zeros((1, 3), dtype="float32"))
+    in_blocks = model.predict(sample)
+    model.get_ref("score_pairs").attrs["block_size"] = 1000
+    numpy.testing.assert_allclose(model.predict(sample), in_blocks, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "option, value",
+    [
+        ("hidden_width", 0),
+        ("depth", 0),
+        ("type_width", -1),
+        ("block_size", 0),
+        ("pooling", "median"),
+        ("context", "words"),
+    ],
+)
+def test_impossible_option_is_named(option, value):
+    with pytest.raises(ValueError, match=f"{option} must be .*{value}"):
+        build(**{option: value})
