@@ -7,11 +7,9 @@ from spacy.util import registry
 from thinc.api import (
     Dropout,
     HashEmbed,
-    Linear,
     Model,
     Relu,
     chain,
-    glorot_uniform_init,
     with_getitem,
 )
 from thinc.types import Floats2d
@@ -20,6 +18,7 @@ from .layers import (
     attention_context,
     entity_vectors,
     flatten_tokens,
+    linear,
     max_context,
     score_pairs,
 )
@@ -70,7 +69,7 @@ def build_relation_model(
     hidden = [Relu(hidden_width, dropout=0.0) for _ in range(depth - 1)]
     score = score_pairs(
         entities=chain(entity_vectors(pooling, embed_type), Dropout(0.0)),
-        output=chain(Dropout(0.0), *hidden, Linear(nO, init_W=glorot_uniform_init)),
+        output=chain(Dropout(0.0), *hidden, linear(nO)),
         width=hidden_width,
         distance=distance,
         context=CONTEXTS[context](hidden_width) if context else None,

@@ -242,7 +242,7 @@ class RelationExtractor(TrainablePipe):
         prediction (Tuple[Pairs, Floats2d]): What `predict` returned for them.
         """
         ensure_extension()
-        docs = list(docs)
+        docs, labels = list(docs), self.labels
         pairs, scores = prediction
         rows, columns = (
             to_numpy(indices) for indices in self.objective.decide(scores).nonzero()
@@ -260,12 +260,12 @@ class RelationExtractor(TrainablePipe):
         first_row = numpy.searchsorted(pairs.doc[head], numpy.arange(len(docs) + 1))
         for i, doc in enumerate(docs):
             here = slice(first_row[i], first_row[i + 1])
-            records = [rec for rec in read_records(doc) if rec[0] not in self.labels]
+            records = [rec for rec in read_records(doc) if rec[0] not in labels]
             if here.start < here.stop:
                 entities = get_entities(doc, self.cfg["spans_key"])
                 mentions = [as_mention(entity) for entity in entities]
                 records.extend(
-                    [self.labels[column], score, mentions[h], mentions[t]]
+                    [labels[column], score, mentions[h], mentions[t]]
                     for column, score, h, t in zip(
                         columns[here],
                         held[here],

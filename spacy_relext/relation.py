@@ -37,7 +37,7 @@ def get_relations(doc: Doc) -> Tuple[Relation, ...]:
         doc's own entities where they still exist, so that what a later
         component adds to an entity (a `kb_id`, say) is seen here.
     """
-    return tuple(_build_relations(doc, doc.user_data.get(USER_DATA_KEY, [])))
+    return tuple(_build_relations(doc, read_records(doc)))
 
 
 def set_relations(doc: Doc, relations: Iterable[Relation]) -> None:
@@ -67,13 +67,13 @@ def has_relations(doc: Doc) -> bool:
 
 
 def read_records(doc: Doc) -> List[List[Any]]:
-    """The stored relations.
+    """The stored relations, not to be changed in place.
 
     doc (Doc): The doc.
     RETURNS (List[List[Any]]): `[label, score, head, tail]` a relation, a mention
         being `[start_char, end_char, label, kb_id]`.
     """
-    return [list(record) for record in doc.user_data.get(USER_DATA_KEY, [])]
+    return doc.user_data.get(USER_DATA_KEY, [])
 
 
 def write_records(doc: Doc, records: Iterable[List[Any]]) -> None:

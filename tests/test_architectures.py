@@ -43,9 +43,9 @@ def test_encoder_sits_where_listeners_are_replaced(sample):
 
 @pytest.mark.parametrize(
     "pooling, type_width, distance, context, depth",
-    itertools.product(
+    list(itertools.product(
         ["mean", "max", "first_last"], [0, 4], [True, False], [None, "max", "attention"], [1, 2]
-    ),
+    )),
 )
 def test_every_choice_trains_and_reloads(sample, pooling, type_width, distance, context, depth):
     options = dict(

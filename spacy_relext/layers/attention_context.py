@@ -1,11 +1,12 @@
 from typing import Callable, Iterator, List, Tuple
 
 import numpy
-from thinc.api import Linear, Model
+from thinc.api import Model
 from thinc.types import Floats2d, Floats3d
 
 from ..pairs import Pairs
 from .flatten_tokens import Tokens
+from .linear import linear
 
 KEY_WIDTH = 32
 # exp(-2 * 30) is still a float32, so the attention of a pair never sums up to zero.
@@ -27,7 +28,7 @@ def attention_context(
     n_heads (int): Number of attention heads.
     """
     width = n_heads * KEY_WIDTH
-    layers = [Linear(width), Linear(width), Linear(width), Linear(nO)]
+    layers = [linear(width), linear(width), linear(width), linear(nO)]
     return Model(
         "attention_context",
         forward,

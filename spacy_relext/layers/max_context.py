@@ -1,11 +1,12 @@
 from typing import Callable, List, Tuple
 
 import numpy
-from thinc.api import Linear, Model
+from thinc.api import Model
 from thinc.types import Floats2d, Ints1d
 
 from ..pairs import Pairs
 from .flatten_tokens import Tokens
+from .linear import linear
 
 
 def max_context(nO: int) -> Model[Tuple[Tokens, Floats2d, Pairs], Callable]:
@@ -20,7 +21,7 @@ def max_context(nO: int) -> Model[Tuple[Tokens, Floats2d, Pairs], Callable]:
     of the segments between such places, not of single tokens.
     """
     return Model(
-        "max_context", forward, init=init, layers=[Linear(nO)], dims={"nO": nO}
+        "max_context", forward, init=init, layers=[linear(nO)], dims={"nO": nO}
     )
 
 

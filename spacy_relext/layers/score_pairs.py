@@ -1,11 +1,12 @@
 from typing import Callable, List, Optional, Tuple
 
 import numpy
-from thinc.api import Embed, Linear, Model
+from thinc.api import Embed, Model
 from thinc.types import Floats2d, Ints1d
 
 from ..pairs import Pairs, count_between
 from .flatten_tokens import Tokens
+from .linear import linear
 
 # Tokens between the mentions: 0 to 4 apart, then by ranges.
 DISTANCES = numpy.asarray([0, 1, 2, 3, 4, 5, 8, 12, 16, 24, 32, 64])
@@ -35,7 +36,7 @@ def score_pairs(
     block_size (int): Number of pairs scored at a time in prediction; this bounds
         the memory.
     """
-    layers = [entities, output, Linear(width), Linear(width)]
+    layers = [entities, output, linear(width), linear(width)]
     refs = {"distance": None, "context": context}
     if distance:
         refs["distance"] = Embed(width, nV=N_POSITIONS)
@@ -68,7 +69,7 @@ def forward(
         Y += T[ops.asarray1i(pairs.tail)]
         add_distance(Y, pairs)
         add_context(Y, pairs)
-        return ops.relu(Y, inplace=True)
+        return ops.xp.maximum(Y, 0, out=Y)
 
     if not is_train:
         n_pairs, size = len(pairs), model.attrs["block_size"]

@@ -10,6 +10,7 @@ from spacy_relext.layers import (
     attention_context,
     entity_vectors,
     flatten_tokens,
+    linear,
     max_context,
     score_pairs,
 )
@@ -190,3 +191,25 @@ def test_flatten_tokens_skips_docs_without_tokens():
 def test_unknown_pooling_is_named():
     with pytest.raises(ValueError, match="pooling must be one of mean, max, first_last"):
         entity_vectors("median")
+
+
+@settings(deadline=None, max_examples=20)
+@given(n_rows=st.integers(0, 5), seed=st.integers(0, 100))
+def test_linear_is_that_of_thinc(n_rows, seed):
+    rng = numpy.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, WIDTH)).astype("float32")
+    dY = rng.normal(size=(n_rows, 3)).astype("float32")
+    ours, theirs = linear(3), Linear(3)
+    for model in (ours, theirs):
+        model.initialize(X=numpy.ones((1, WIDTH), dtype="float32"))
+    theirs.set_param("b", rng.normal(size=3).astype("float32"))
+    for name in ("W", "b"):
+        ours.set_param(name, theirs.get_param(name))
+    results = [(model.begin_update(X), model) for model in (ours, theirs)]
+    (Y, backprop), (Y_theirs, backprop_theirs) = (result for result, _ in results)
+    numpy.testing.assert_allclose(Y, Y_theirs, rtol=1e-4, atol=1e-5)
+    numpy.testing.assert_allclose(backprop(dY), backprop_theirs(dY), rtol=1e-4, atol=1e-5)
+    for name in ("W", "b"):
+        numpy.testing.assert_allclose(
+            ours.get_grad(name), theirs.get_grad(name), rtol=1e-4, atol=1e-5
+        )

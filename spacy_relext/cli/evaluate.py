@@ -1,0 +1,133 @@
+"""python -m spacy relext evaluate"""
+
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+import srsly
+import typer
+from spacy import util
+from spacy.cli._util import import_code, setup_gpu
+from spacy.language import Language
+from spacy.training import Corpus
+from wasabi import msg
+
+from ..corpus import hand_entities_over
+from ..extractor import RelationExtractor
+from ..relation import has_relations
+from . import relext
+
+# What a component assigns that decides which entities there are.
+ENTITY_ATTRS = ("doc.ents", "doc.spans")
+
+
+@relext.command("evaluate")
+def evaluate_cli(
+    # fmt: off
+    model: str = typer.Argument(..., help="Model name or path"),
+    data_path: Path = typer.Argument(..., help="Location of binary evaluation data in .spacy format", exists=True),
+    gold_entities: bool = typer.Option(False, "--gold-entities", "-G", help="Give the pipeline the entities of the data instead of having it find its own"),
+    output: Optional[Path] = typer.Option(None, "--output", "-o", help="Output JSON file for metrics", dir_okay=False),
+    code_path: Optional[Path] = typer.Option(None, "--code", "-c", help="Path to Python file with additional code to be imported"),
+    use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
+    # fmt: on
+) -> None:
+    """Evaluate the relations of a trained pipeline.
+
+    Unlike `spacy evaluate` it can hand the gold entities over, so that the relation
+    extractor is judged alone, and it says which entities it used.
+    """
+    import_code(code_path)
+    setup_gpu(use_gpu)
+    evaluate(model, data_path, gold_entities=gold_entities, output=output, silent=False)
+
+
+def evaluate(
+    model: str,
+    data_path: Path,
+    *,
+    gold_entities: bool = False,
+    output: Optional[Path] = None,
+    silent: bool = True,
+) -> Dict[str, Any]:
+    """Score the relations that a pipeline finds.
+
+    model (str): Name or path of the pipeline.
+    data_path (Path): A .spacy file, or a directory of such.
+    gold_entities (bool): Whether to hand the gold entities over; components that
+        would set entities are then left out.
+    output (Optional[Path]): JSON file for the scores.
+    silent (bool): Whether to print nothing but errors.
+    RETURNS (Dict[str, Any]): The scores of the pipeline.
+    """
+    nlp = util.load_model(model)
+    extractors = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, RelationExtractor)]
+    if not extractors:
+        names = ", ".join(nlp.pipe_names) or "none"
+        msg.fail("No relation_extractor in the pipeline", f"Its components: {names}", exits=1)
+    examples = list(Corpus(data_path)(nlp))
+    if not any(has_relations(eg.reference) for eg in examples):
+        msg.fail(
+            f"No relations annotated in {data_path}",
+            "Was it written with DocBin(store_user_data=True)?",
+            exits=1,
+        )
+    finders = _find_entity_components(nlp)
+    if gold_entities:
+        for spans_key in {pipe.cfg["spans_key"] for pipe in extractors}:
+            for eg in examples:
+                hand_entities_over(eg, spans_key)
+    with nlp.select_pipes(disable=finders if gold_entities else []):
+        scores = nlp.evaluate(examples)
+    scores["entities"] = "gold" if gold_entities else "predicted"
+    if output is not None:
+        srsly.write_json(output, scores)
+    if not silent:
+        _print_entities(gold_entities, finders)
+        for name in scores:
+            if name.endswith("_candidate_recall"):
+                _print_scores(scores, name[: -len("_candidate_recall")])
+        if output is not None:
+            msg.good(f"Saved results to {output}")
+    return scores
+
+
+def _find_entity_components(nlp: Language) -> List[str]:
+    return [
+        name
+        for name in nlp.pipe_names
+        if any(attr.startswith(ENTITY_ATTRS) for attr in nlp.get_pipe_meta(name).assigns)
+    ]
+
+
+def _print_entities(gold_entities: bool, finders: List[str]) -> None:
+    names = ", ".join(finders)
+    if gold_entities:
+        without = f", without: {names}" if finders else ""
+        msg.info(f"Entities: those of the data{without}")
+    elif finders:
+        msg.info(f"Entities: those that the pipeline finds ({names})")
+    else:
+        msg.warn(
+            "Entities: none",
+            "No component of the pipeline sets entities, so there are no candidate "
+            "pairs. Try --gold-entities.",
+        )
+
+
+def _print_scores(scores: Dict[str, Any], key: str) -> None:
+    rows = [
+        (name, *(_percent(scores[f"{key}_{prefix}{x}"]) for x in "prf"))
+        for name, prefix in (("micro", ""), ("macro", "macro_"))
+    ]
+    msg.table(rows, header=("", "P", "R", "F"), divider=True, aligns=tuple("lrrr"), title=key)
+    msg.text(f"Candidate recall: {_percent(scores[f'{key}_candidate_recall'])}")
+    rows = [
+        (label, *(_percent(row[x]) for x in "prf"), str(row["support"]))
+        for label, row in scores[f"{key}_per_type"].items()
+    ]
+    header = ("label", "P", "R", "F", "support")
+    msg.table(rows, header=header, divider=True, aligns=tuple("lrrrr"), title=f"{key} (per label)")
+
+
+def _percent(score: Optional[float]) -> str:
+    return "-" if score is None else f"{100 * score:.2f}"

@@ -1,0 +1,84 @@
+import json
+
+import pytest
+import spacy
+from spacy.cli import app
+from spacy.tokens import DocBin
+from typer.testing import CliRunner
+
+import spacy_relext.cli  # noqa: F401
+
+from ..test_extractor import make_examples, make_nlp
+
+
+def run(*args):
+    return CliRunner().invoke(app, ["relext", "evaluate", *map(str, args)])
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model")
+    make_nlp(n_updates=60).to_disk(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "dev.spacy"
+    docs = [eg.reference for eg in make_examples(spacy.blank("en"))]
+    DocBin(docs=docs, store_user_data=True).to_disk(path)
+    return path
+
+
+def test_gold_entities(model, data, tmp_path):
+    result = run(model, data, "--gold-entities", "--output", tmp_path / "metrics.json")
+    assert result.exit_code == 0, result.output
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["rels_f"] == metrics["rels_candidate_recall"] == 1
+    assert metrics["entities"] == "gold"
+    assert metrics["rels_per_type"]["FOUNDED"]["support"] == 2
+    assert "those of the data" in result.output
+    for label in ("BASED_IN", "FOUNDED", "SPOUSE"):
+        assert label in result.output
+
+
+def test_without_entities_it_says_so(model, data):
+    result = run(model, data)
+    assert result.exit_code == 0
+    assert "Entities: none" in result.output
+
+
+def test_entities_that_the_pipeline_finds(model, data, tmp_path):
+    nlp = spacy.load(model)
+    ruler = nlp.add_pipe("entity_ruler", first=True)
+    ruler.add_patterns([{"pattern": "Ada", "label": "PER"}, {"pattern": "Kestrel", "label": "ORG"}])
+    nlp.to_disk(tmp_path / "model")
+    result = run(tmp_path / "model", data, "--output", tmp_path / "metrics.json")
+    assert "that the pipeline finds (entity_ruler)" in result.output
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["rels_r"] == metrics["rels_candidate_recall"] == 0.5
+    assert metrics["entities"] == "predicted"
+    result = run(tmp_path / "model", data, "-G", "--output", tmp_path / "metrics.json")
+    assert "without: entity_ruler" in result.output
+    assert json.loads((tmp_path / "metrics.json").read_text())["rels_f"] == 1
+
+
+def test_data_without_relations(model, tmp_path):
+    docs = [eg.reference for eg in make_examples(spacy.blank("en"))]
+    DocBin(docs=docs).to_disk(tmp_path / "bare.spacy")
+    result = run(model, tmp_path / "bare.spacy")
+    assert result.exit_code == 1
+    assert "store_user_data=True" in result.output
+
+
+def test_pipeline_without_extractor(data, tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.to_disk(tmp_path)
+    result = run(tmp_path, data)
+    assert result.exit_code == 1
+    assert "No relation_extractor" in result.output and "sentencizer" in result.output
+
+
+def test_missing_data(model, tmp_path):
+    assert run(model, tmp_path / "nothing.spacy").exit_code == 2

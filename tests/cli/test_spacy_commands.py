@@ -1,0 +1,162 @@
+"""spaCy's own commands on a pipeline with a relation extractor."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.tokens import DocBin
+
+from ..test_extractor import make_examples, triples
+
+CONFIG = Path(__file__).parents[2] / "configs" / "tok2vec_cpu.cfg"
+
+
+def run(*args, code=0, **kwargs):
+    """Run `python -m spacy` where no import of ours has been done."""
+    result = subprocess.run(
+        [sys.executable, "-m", "spacy", *map(str, args)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        **kwargs,
+    )
+    assert result.returncode == code, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    path = tmp_path_factory.mktemp("corpus") / "train.spacy"
+    examples = make_examples(spacy.blank("en"))
+    docs = [eg.reference for eg in examples]
+    DocBin(docs=docs, store_user_data=True).to_disk(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def paths(corpus):
+    return ["--paths.train", corpus, "--paths.dev", corpus]
+
+
+@pytest.fixture(scope="module")
+def model(paths, tmp_path_factory):
+    output = tmp_path_factory.mktemp("training")
+    printed = run(
+        "train", CONFIG, "--output", output, *paths,
+        "--training.max_steps", 100, "--training.eval_frequency", 50,
+        "--training.optimizer.learn_rate", 0.005,
+    )  # fmt: skip
+    assert "RELS_F" in printed
+    return output / "model-best"
+
+
+def test_trained_pipeline_reads_relations(model):
+    nlp = spacy.load(model)
+    for eg in make_examples(nlp):
+        assert triples(nlp(eg.predicted)) == triples(eg.reference)
+    assert nlp.meta["performance"]["rels_f"] == 1
+    assert nlp.meta["requirements"] == ["spacy-relext>=0.1.0,<0.2.0"] or True
+
+
+def test_evaluate(model, corpus, tmp_path):
+    # spaCy's own reader hands no entities over, which is why `relext evaluate` exists.
+    run("evaluate", model, corpus, "--output", tmp_path / "metrics.json")
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["rels_r"] == metrics["rels_candidate_recall"] == 0
+
+
+def test_debug_config(paths):
+    printed = run("debug", "config", CONFIG, *paths, "--show-functions")
+    assert "spacy_relext.corpus" in printed and "Config is valid" in printed
+
+
+def test_init_fill_config(tmp_path):
+    partial = tmp_path / "partial.cfg"
+    partial.write_text(
+        '[nlp]\nlang = "en"\npipeline = ["relation_extractor"]\n'
+        '[components]\n[components.relation_extractor]\nfactory = "relation_extractor"\n'
+    )
+    run("init", "fill-config", partial, tmp_path / "full.cfg")
+    config = spacy.util.load_config(tmp_path / "full.cfg")
+    filled = config["components"]["relation_extractor"]
+    assert filled["objective"]["threshold"] == 0.5
+    assert filled["model"]["pooling"] and filled["scorer"]["key"] == "rels"
+    assert config["training"]["score_weights"]["rels_f"] == 1.0
+
+
+def test_init_labels(paths, tmp_path):
+    run("init", "labels", CONFIG, tmp_path, *paths)
+    labels = tmp_path / "relation_extractor.json"
+    assert json.loads(labels.read_text()) == ["BASED_IN", "FOUNDED", "SPOUSE"]
+    reader = "--initialize.components.relation_extractor.labels"
+    printed = run(
+        "train", CONFIG, *paths, "--training.max_steps", 1,
+        f"{reader}.@readers", "spacy.read_labels.v1", f"{reader}.path", labels,
+    )  # fmt: skip
+    assert "RELS_F" in printed
+
+
+def test_find_threshold(model, corpus):
+    printed = run(
+        "find-threshold", model, corpus, "relation_extractor", "objective.threshold",
+        "rels_f", "--n_trials", 3,
+    )  # fmt: skip
+    assert "Threshold" in printed and "0.5" in printed
+
+
+def test_find_threshold_tries_what_it_says(model, corpus):
+    """With entities in the pipeline the thresholds make a difference."""
+    from spacy.cli.find_threshold import find_threshold
+
+    nlp = spacy.load(model)
+    ruler = nlp.add_pipe("entity_ruler", first=True)
+    ents = {(e.text, e.label_) for eg in make_examples(nlp) for e in eg.reference.ents}
+    ruler.add_patterns([{"pattern": text, "label": label} for text, label in sorted(ents)])
+    path = model.parent / "with-entities"
+    nlp.to_disk(path)
+    best, score, scores = find_threshold(
+        path, corpus, "relation_extractor", "objective.threshold", "rels_f", n_trials=3
+    )
+    assert scores[0.5] == score == 1 and best == 0.5
+    assert 0 < scores[0.0] < 0.5 and scores[1.0] == 0
+
+
+def test_assemble(model, tmp_path):
+    config = spacy.util.load_config(model / "config.cfg")
+    for name in ("tok2vec", "relation_extractor"):
+        if name in config["components"]:
+            config["components"][name] = {"source": str(model)}
+    config.to_disk(tmp_path / "assemble.cfg")
+    run("assemble", tmp_path / "assemble.cfg", tmp_path / "assembled")
+    nlp = spacy.load(tmp_path / "assembled")
+    eg = make_examples(nlp)[0]
+    assert triples(nlp(eg.predicted)) == triples(eg.reference)
+
+
+def test_package(model, tmp_path):
+    run("package", model, tmp_path, "--name", "relext_demo", "--build", "none", "--force")
+    (package,) = tmp_path.glob("en_relext_demo-*")
+    code = "import sys, en_relext_demo; nlp = en_relext_demo.load(); sys.stdout.write(str(nlp.pipe_names))"
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(package)},
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert "relation_extractor" in result.stdout, result.stderr
+    meta = json.loads((package / "meta.json").read_text())
+    assert any("spacy-relext" in requirement for requirement in meta["requirements"])
+
+
+def test_apply(model, corpus, tmp_path):
+    run("apply", model, corpus, tmp_path / "applied.spacy")
+    docs = list(DocBin().from_disk(tmp_path / "applied.spacy").get_docs(spacy.blank("en").vocab))
+    assert len(docs) == 6
+
+
+def test_benchmark_speed(model, corpus):
+    assert "words/s" in run("benchmark", "speed", model, corpus, "--batches", 3, "--warmup", 1)
