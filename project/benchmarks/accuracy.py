@@ -1,0 +1,67 @@
+"""Train on a benchmark and score on its test set, for several seeds.
+
+What was trained is not trained again, so an interrupted run goes on where it stopped.
+The test set decides nothing: it is scored once, with the last model.
+"""
+
+from pathlib import Path
+from typing import List
+
+import srsly
+import typer
+from wasabi import msg
+
+from tasks import TASKS, as_percent, read_settings, run, summarise
+
+
+def main(
+    name: str = typer.Argument(..., help=f"Benchmark: {', '.join(TASKS)}"),
+    corpus: Path = typer.Argument(..., help="Folder that corpora.py wrote"),
+    output: Path = typer.Argument(..., help="JSON file to write; one a seed beside it"),
+    training: Path = typer.Option("training/benchmarks", help="Where models go"),
+    seeds: List[int] = typer.Option([0, 1], "--seed", help="Seed, can be repeated"),
+    options: List[str] = typer.Option(
+        [], "--set", help="name=value of benchmark.cfg or of the model, can be repeated"
+    ),
+    limit: int = typer.Option(0, help="Docs to train on, 0 for all"),
+    gpu_id: int = typer.Option(-1, help="GPU, -1 for the CPU"),
+) -> None:
+    """Write the figure of each seed, their mean and standard deviation."""
+    if name not in TASKS:
+        msg.fail(f"No such benchmark: {name}", f"There are: {', '.join(TASKS)}", exits=1)
+    task = TASKS[name]
+    results = [
+        run(
+            task,
+            output.parent / output.stem / f"seed-{seed}.json",
+            train_path=corpus / name / f"{task.train}.spacy",
+            watch_path=corpus / name / f"{task.watch}.spacy",
+            test_path=corpus / name / "test.spacy",
+            folder=training / output.stem / f"seed-{seed}",
+            seed=seed,
+            settings=read_settings(options),
+            limit=limit,
+            gpu_id=gpu_id,
+        )
+        for seed in seeds
+    ]
+    summary = summarise([result["figure"] for result in results])
+    figures = {str(result["seed"]): result["figure"] for result in results}
+    srsly.write_json(
+        output,
+        {
+            "benchmark": name,
+            "measure": task.figure,
+            **summary,
+            "by_seed": figures,
+            "train_seconds": [result["train_seconds"] for result in results],
+            "setup": results[0]["setup"],
+        },
+    )
+    rows = [(seed, f"{100 * figure:.2f}") for seed, figure in figures.items()]
+    rows.append(("mean", as_percent(summary)))
+    msg.table(rows, header=("seed", f"{name} {task.figure}"), divider=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

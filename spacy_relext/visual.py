@@ -1,0 +1,212 @@
+"""Entities and relations as one HTML page, drawn without any script."""
+
+import re
+from collections import Counter
+from html import escape
+from typing import Collection, Dict, Iterable, List, Optional, Sequence, Union
+
+from spacy.tokens import Doc, Span
+
+from .layout import LABEL, PAD, TEXT, TYPE, Arc, Row, as_key, place_rows
+from .pairs import get_entities
+from .relation import Relation, get_relations
+
+# Heights in px: of a line of text, of an entity's type below it, of a level of arcs,
+# of the room below a row; and the radius of an arc's corners.
+LINE, TYPE_LINE, LEVEL, ROOM, CORNER = 22, 12, 19, 16, 6
+
+# What XML, and so well-formed HTML, has no way to write.
+UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+STYLE = """
+.relext{--paper:#fff;--ink:#1f2328;--soft:#667085;--rule:#e4e7ec;--box:80% 89%;
+--edge:55% 62%;--arc:62% 38%;background:var(--paper);color:var(--ink);padding:1.5rem;
+font-family:"Helvetica Neue",Arial,"Liberation Sans",sans-serif;line-height:1.5}
+@media (prefers-color-scheme:dark){.relext{--paper:#15171c;--ink:#e6e8ec;--soft:#98a2b3;
+--rule:#2c313a;--box:38% 26%;--edge:38% 46%;--arc:65% 72%}}
+.relext h1{font-size:1.4rem;margin:0 0 1rem}.relext h2{font-size:1rem;margin:0 0 .5rem}
+.relext section{border-top:1px solid var(--rule);padding:1.25rem 0;overflow-x:auto}
+.relext svg{display:block}.relext svg text{fill:var(--ink);white-space:pre}
+.relext rect{fill:hsl(var(--hue) var(--box));stroke:hsl(var(--hue) var(--edge))}
+.relext svg .type{font-weight:600;text-anchor:middle;letter-spacing:.04em;opacity:.75}
+.relext .relation{color:hsl(var(--hue) var(--arc))}
+.relext .relation path{fill:none;stroke:currentColor;stroke-width:1.3}
+.relext .relation .tip{fill:currentColor}.relext .relation:hover path{stroke-width:2.8}
+.relext svg .relation text{fill:currentColor;font-weight:600;
+text-anchor:middle;paint-order:stroke;
+stroke:var(--paper);stroke-width:9px;stroke-linejoin:round}
+.relext .legend{display:flex;flex-wrap:wrap;gap:.4rem;margin:0 0 1.25rem;font-size:.8rem}
+.relext .legend span{border-radius:4px;padding:.1rem .5rem;border:1px solid}
+.relext .legend .type{background:hsl(var(--hue) var(--box));
+border-color:hsl(var(--hue) var(--edge))}.relext .legend .label{
+color:hsl(var(--hue) var(--arc))}.relext .none,.relext details{color:var(--soft)}
+.relext details{margin-top:.25rem;font-size:.85rem}.relext summary{cursor:pointer}
+.relext table{border-collapse:collapse;margin-top:.4rem}
+.relext td{padding:.1rem 1.2rem .1rem 0;color:var(--ink)}
+"""
+
+
+def render(
+    docs: Union[Doc, Iterable[Doc]],
+    *,
+    page: bool = True,
+    title: str = "Relations",
+    width: int = 960,
+    spans_key: Optional[str] = None,
+    symmetric_labels: Collection[str] = (),
+) -> str:
+    """Show docs with their entities in colour and an arc for each relation. One
+    that leads to another line is drawn as two stubs, which name what they lead to.
+    What stands in `doc.user_data["title"]` becomes the doc's heading.
+
+    docs (Union[Doc, Iterable[Doc]]): One doc or several.
+    page (bool): Whether to return a whole page, or what goes inside one.
+    title (str): The title of the page.
+    width (int): Width of the text in px.
+    spans_key (Optional[str]): None to show `doc.ents`, else the group of
+        `doc.spans`. Heads and tails of relations are shown in any case.
+    symmetric_labels (Collection[str]): Labels whose relations get no arrowhead.
+    RETURNS (str): HTML, well-formed as XML too, that loads nothing from elsewhere.
+    RAISES (ValueError): On anything that is not a Doc.
+    """
+    docs = [docs] if isinstance(docs, Doc) else list(docs)
+    for doc in docs:
+        if not isinstance(doc, Doc):
+            raise ValueError(f"render takes Doc objects, found: {type(doc)}")
+    relations = [get_relations(doc) for doc in docs]
+    mentions = [_get_mentions(doc, rels, spans_key) for doc, rels in zip(docs, relations)]
+    # Entity types and relation labels have one colour each throughout the page.
+    types = Counter(span.label_ for group in mentions for span in group)
+    labels = Counter(relation.label for group in relations for relation in group)
+    hues = {**_assign_hues("type", types, 210), **_assign_hues("label", labels, 20)}
+    drawn = []
+    for doc, spans, rels in zip(docs, mentions, relations):
+        rows = place_rows(doc, spans, rels, width)
+        svg = _draw_rows(rows, width, hues, symmetric_labels) if doc.text.strip() else ""
+        drawn.append(_draw_section(doc, svg, rels))
+    body = "".join(drawn) or '<p class="none">There is no document.</p>'
+    legend = "".join(
+        f'<span class="{kind}" style="--hue:{hues[kind, name]}">{_clean(name or "no type")} {n}</span>'
+        for kind, counts in (("type", types), ("label", labels))
+        for name, n in sorted(counts.items())
+    )
+    heading = f"<h1>{_clean(title)}</h1>" if page else ""
+    figure = (
+        f'<div class="relext"><style>{STYLE}</style>{heading}'
+        f'<div class="legend">{legend}</div>{body}</div>'
+    )
+    if not page:
+        return figure
+    return (
+        '<!DOCTYPE html>\n<html xmlns="http://www.w3.org/1999/xhtml"><head>'
+        '<meta charset="utf-8"/><meta name="color-scheme" content="light dark"/>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
+        f"<title>{_clean(title)}</title>"
+        "<style>body{margin:0}.relext{box-sizing:border-box;min-height:100vh}</style>"
+        f"</head><body>{figure}</body></html>\n"
+    )
+
+
+def _get_mentions(
+    doc: Doc, relations: Iterable[Relation], spans_key: Optional[str]
+) -> List[Span]:
+    spans = get_entities(doc, spans_key)
+    spans += [span for rel in relations for span in (rel.head, rel.tail)]
+    return list({as_key(span): span for span in spans}.values())
+
+
+def _assign_hues(kind: str, names: Iterable[str], first: int) -> Dict:
+    """Turning by the golden angle keeps neighbours apart, however many there are."""
+    return {
+        (kind, name): round(first + i * 137.5) % 360 for i, name in enumerate(sorted(names))
+    }
+
+
+def _draw_section(doc: Doc, svg: str, relations: Sequence[Relation]) -> str:
+    heading = doc.user_data.get("title")
+    heading = f"<h2>{_clean(str(heading))}</h2>" if heading else ""
+    if not svg:
+        return f'<section>{heading}<p class="none">This document has no text.</p></section>'
+    cells = [
+        (rel.head.text, rel.label, rel.tail.text, f"{rel.score:.3f}") for rel in relations
+    ]
+    table = "".join(
+        f"<tr>{''.join(f'<td>{_clean(cell)}</td>' for cell in row)}</tr>" for row in cells
+    )
+    count = f"{len(cells)} relation{'' if len(cells) == 1 else 's'}"
+    details = f"<details><summary>{count}</summary><table>{table}</table></details>"
+    return f"<section>{heading}{svg}{details if cells else ''}</section>"
+
+
+def _draw_rows(
+    rows: Sequence[Row], width: float, hues: Dict, symmetric: Collection[str]
+) -> str:
+    drawn, y = [], 0.0
+    for row in rows:
+        above = LABEL + LEVEL * (1 + max(arc.level for arc in row.arcs)) if row.arcs else 0
+        below = LINE + TYPE_LINE * (1 + max(row.depths, default=0)) + ROOM
+        y += above
+        svg = _draw_row(row, hues, symmetric)
+        drawn.append(f'<g transform="translate({PAD + 1} {y})">{svg}</g>')
+        y += below
+        width = max(width, *(right for _, _, right in row.words), 0)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width + 2 * PAD + 2:.0f}" '
+        f'height="{y:.0f}" font-size="{TEXT}">{"".join(drawn)}</svg>'
+    )
+
+
+def _draw_row(row: Row, hues: Dict, symmetric: Collection[str]) -> str:
+    """One row as SVG; y is 0 at the top of its text."""
+    svg = []
+    # From the outside in, so that a nested mention lies on top.
+    for depth, i in sorted(((d, i) for i, d in enumerate(row.depths)), reverse=True):
+        box, height = row.boxes[i], LINE + (depth + 1) * TYPE_LINE
+        type_ = box.mention.label_
+        svg.append(
+            f'<g class="entity" style="--hue:{hues["type", type_]}">'
+            f"<title>{_clean(box.mention.text)} ({_clean(type_)})</title>"
+            f'<rect x="{box.left:.1f}" y="0" width="{box.right - box.left:.1f}" '
+            f'height="{height}" rx="4"/><text class="type" x="{box.middle:.1f}" '
+            f'y="{height - 4}" font-size="{TYPE}">{_clean(type_)}</text></g>'
+        )
+    # `textLength` makes the text fit whatever font the browser has.
+    svg += [
+        f'<text x="{left:.1f}" y="17" textLength="{right - left:.1f}" '
+        f'lengthAdjust="spacingAndGlyphs">{_clean(word)}</text>'
+        for word, left, right in row.words
+    ]
+    # High arcs first, so that none runs over the label of a lower one.
+    for arc in sorted(row.arcs, key=lambda arc: -arc.level):
+        svg.append(_draw_arc(arc, hues["label", arc.relation.label], symmetric))
+    return "".join(svg)
+
+
+def _draw_arc(arc: Arc, hue: int, symmetric: Collection[str]) -> str:
+    rel, y = arc.relation, -LABEL - LEVEL * arc.level
+    ends = sorted(x for x in (arc.head, arc.tail) if x is not None)
+    if len(ends) == 2:
+        path = _bend(ends[0], ends[1], y) + _bend(ends[1], ends[0], y)
+    else:
+        # A stub goes as far as its text does, on both sides where it must.
+        path = "".join(_bend(ends[0], x, y) for x in (arc.left, arc.right) if x != ends[0])
+    tip = ""
+    if arc.tail is not None and rel.label not in symmetric:
+        tip = f'<path class="tip" d="M{arc.tail - 3:.1f} -6h6l-3 5z"/>'
+    told = f"{rel.head.text} → {rel.label} → {rel.tail.text}, score {rel.score:.3f}"
+    return (
+        f'<g class="relation" style="--hue:{hue}"><title>{_clean(told)}</title>'
+        f'<path d="{path}"/>{tip}<text x="{(arc.left + arc.right) / 2:.1f}" y="{y + 4}" '
+        f'font-size="{LABEL}">{_clean(arc.text)}</text></g>'
+    )
+
+
+def _bend(start: float, end: float, y: float) -> str:
+    """Up from the text at `start`, and half the way to `end`."""
+    middle = (start + end) / 2
+    corner = max(-CORNER, min(CORNER, middle - start))
+    return f"M{start:.1f} -1V{y + CORNER}q0 {-CORNER} {corner:.1f} {-CORNER}H{middle:.1f}"
+
+
+def _clean(text: str) -> str:
+    return escape(UNWRITABLE.sub("\ufffd", text))

@@ -1,0 +1,115 @@
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.tokens import DocBin
+from spacy.util import import_file
+from spacy.vocab import Vocab
+
+from spacy_relext import get_relations, has_relations
+
+BENCHMARKS = Path(__file__).parents[2] / "project" / "benchmarks"
+corpora = import_file("corpora", BENCHMARKS / "corpora.py")
+
+SEMEVAL = """1\t"A <e1>storm</e1> ruined the <e2>harvest</e2>."
+Cause-Effect(e1,e2)
+Comment:
+
+2\t"Our (<e1>roof</e1>/<e2>tile</e2>s) leaked."
+Component-Whole(e2,e1)
+Comment: none
+
+3\t"A <e1>dog</e1> slept near a <e2>door</e2>."
+Other
+Comment:
+"""
+
+
+@pytest.fixture
+def nlp():
+    return spacy.blank("en")
+
+
+def test_semeval(nlp, tmp_path):
+    path = tmp_path / "train.txt"
+    path.write_bytes(SEMEVAL.replace("\n", "\r\n").encode("utf8"))
+    expanded = Counter()
+    cause, whole, other = corpora.iter_semeval(nlp, path, expanded)
+    assert cause.text == "A storm ruined the harvest."
+    [relation] = get_relations(cause)
+    assert (relation.label, relation.head.text) == ("Cause-Effect", "storm")
+    [relation] = get_relations(whole)
+    assert (relation.label, relation.head.text) == ("Component-Whole", "tiles")
+    assert expanded == {whole.text: 1}
+    assert has_relations(other) and not get_relations(other)
+    assert [span.label_ for span in other.ents] == ["NOMINAL", "NOMINAL"]
+
+
+@pytest.mark.parametrize("label", ["Cause-Effect", "Cause-Effect(e1,e1)", ""])
+def test_semeval_without_direction(nlp, tmp_path, label):
+    path = tmp_path / "train.txt"
+    path.write_text(f'\n7\t"A <e1>storm</e1> hit <e2>us</e2>."\n{label}\n')
+    with pytest.raises(ValueError, match="train.txt:2: expected a sentence"):
+        list(corpora.iter_semeval(nlp, path, Counter()))
+
+
+def test_spert_keeps_tokens(nlp):
+    record = {
+        "tokens": ["Ann", "joined", "Acme-Works", "(", "Oslo", ")"],
+        "entities": [
+            {"type": "Peop", "start": 0, "end": 1},
+            {"type": "Org", "start": 2, "end": 3},
+        ],
+        "relations": [{"head": 0, "tail": 1, "type": "Work_For"}],
+    }
+    [doc] = corpora.iter_spert(nlp, [record])
+    assert [token.text for token in doc] == record["tokens"]
+    assert doc.has_unknown_spaces
+    [relation] = get_relations(doc)
+    assert (relation.head.text, relation.tail.text) == ("Ann", "Acme-Works")
+
+
+def test_prodigy(nlp):
+    words = ["IL", "-", "2", "binds", "p65", "and", "raises", "p50"]
+    bounds = {"IL-2": (0, 2), "p65": (4, 4), "p50": (7, 7)}
+    record = {
+        "tokens": [{"text": word, "ws": word not in "IL-"} for word in words],
+        "spans": [
+            {"token_start": start, "token_end": end, "label": "GGP"}
+            for start, end in bounds.values()
+        ],
+        "relations": [
+            {"head": 4, "child": 2, "label": "Binds"},
+            {"head": 2, "child": 7, "label": "Pos-Reg"},
+            {"head": 2, "child": 7, "label": "Reg"},
+        ],
+    }
+    doc = corpora.from_prodigy(nlp, record)
+    found = {(x.head.text, x.tail.text, x.label) for x in get_relations(doc)}
+    assert found == {("IL-2", "p65", "Binds"), ("IL-2", "p50", "Regulates")}
+
+
+def test_missing_data(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        corpora.main(tmp_path / "out", data=tmp_path / "nowhere", seed=0)
+    assert "--data" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not corpora.DATA.is_dir(), reason=f"no corpora in {corpora.DATA}")
+def test_published_corpora(tmp_path):
+    corpora.main(tmp_path, data=corpora.DATA, seed=0)
+    rows = json.loads((tmp_path / "counts.json").read_text())
+    counts = {(row["corpus"], row["split"]): row for row in rows}
+    assert counts["semeval", "train"]["docs"] == 8000
+    assert counts["semeval", "test"]["docs"] == 2717
+    assert counts["semeval", "tune_dev"]["also_in_train"] == 0
+    assert counts["conll04", "train_dev"]["relations"] == 1283 + 343
+    assert counts["conll04", "test"]["relations"] == 422
+    assert counts["conll04", "test"]["also_in_train"] == 18
+    splits = ("train", "dev", "test")
+    assert sum(counts["rel_component", split]["docs"] for split in splits) == 149
+    path = tmp_path / "conll04" / "test.spacy"
+    docs = list(DocBin().from_disk(path).get_docs(Vocab()))
+    assert all(has_relations(doc) and doc.has_unknown_spaces for doc in docs)

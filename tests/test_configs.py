@@ -1,0 +1,53 @@
+"""Every config trains as it stands, but for its data and a tiny encoder."""
+
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy import util
+from spacy.cli.train import train
+from spacy.tokens import DocBin
+
+from .test_extractor import make_examples
+
+CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.cfg"))
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    path = tmp_path_factory.mktemp("corpus") / "corpus.spacy"
+    docs = [eg.reference for eg in make_examples(spacy.blank("en"))]
+    DocBin(docs=docs * 2, store_user_data=True).to_disk(path)
+    return str(path)
+
+
+def test_there_are_configs():
+    names = {path.stem for path in CONFIGS}
+    assert names >= {"transformer_gpu", "transformer_cpu", "tok2vec_cpu", "joint_ner"}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_config_trains(path, corpus, tiny_encoder, tmp_path):
+    overrides = {
+        "paths.train": corpus,
+        "paths.dev": corpus,
+        "training.max_steps": 2,
+        "training.eval_frequency": 1,
+    }
+    config = util.load_config(path)
+    if "encoder" in config["paths"]:
+        overrides["paths.encoder"] = str(tiny_encoder)
+        # Mixed precision is for a GPU.
+        overrides["components.transformer.model.mixed_precision"] = False
+    train(path, tmp_path, overrides=overrides)
+    nlp = spacy.load(tmp_path / "model-last")
+    assert nlp.get_pipe("relation_extractor").labels == ("BASED_IN", "FOUNDED", "SPOUSE")
+    assert "rels_f" in nlp.meta["performance"]
+    list(nlp.pipe(["Ada founded Kestrel in Cork.", ""]))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_training_feeds_what_listens(path):
+    """An annotating `ner` without an annotating transformer is fed zeros."""
+    annotating = util.load_config(path)["training"].get("annotating_components", [])
+    assert "ner" not in annotating or "transformer" in annotating

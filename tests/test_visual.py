@@ -1,0 +1,180 @@
+from itertools import permutations
+from xml.etree import ElementTree
+
+import pytest
+import spacy
+from spacy.tokens import Doc, Span
+
+from spacy_relext import Relation, set_relations
+from spacy_relext.layout import place_rows, stack
+from spacy_relext.visual import render
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def nlp():
+    return spacy.blank("en")
+
+
+@pytest.fixture
+def doc(nlp):
+    doc = nlp("Ada Low founded Acme in Oslo.")
+    bounds = [(0, 2, "PERSON"), (3, 4, "ORG"), (5, 6, "PLACE")]
+    ada, acme, oslo = doc.ents = [Span(doc, *bound) for bound in bounds]
+    relations = [Relation(ada, acme, "FOUNDED", 0.9), Relation(acme, oslo, "BASED_IN", 0.8)]
+    set_relations(doc, relations)
+    return doc
+
+
+def parse(html):
+    return ElementTree.fromstring(html.removeprefix("<!DOCTYPE html>\n"))
+
+
+def find(html, name):
+    """The titles of what is drawn: one of each piece of an entity or a relation."""
+    groups = [g for g in parse(html).iter(f"{SVG}g") if g.get("class") == name]
+    return [g.findtext(f"{SVG}title") for g in groups]
+
+
+def many_relations(nlp, n_entities=12):
+    words = [word for i in range(n_entities) for word in (f"Name{i}", "met")]
+    doc = Doc(nlp.vocab, words=words)
+    doc.ents = [Span(doc, 2 * i, 2 * i + 1, "PERSON") for i in range(n_entities)]
+    set_relations(doc, [Relation(*ends, "KNOWS", 0.5) for ends in permutations(doc.ents, 2)])
+    return doc
+
+
+def test_shows_every_entity_and_relation(doc):
+    html = render(doc)
+    assert find(html, "entity") == ["Ada Low (PERSON)", "Acme (ORG)", "Oslo (PLACE)"]
+    assert sorted(find(html, "relation")) == [
+        "Acme → BASED_IN → Oslo, score 0.800",
+        "Ada Low → FOUNDED → Acme, score 0.900",
+    ]
+
+
+def test_loads_nothing(doc):
+    html = render(doc)
+    addresses = {part.split('"')[0] for part in html.split("http")[1:]}
+    assert addresses == {"://www.w3.org/1999/xhtml", "://www.w3.org/2000/svg"}
+    assert "src=" not in html and "url(" not in html and "<script" not in html
+
+
+def test_several_docs_share_colours(nlp, doc):
+    other = nlp("Acme")
+    other.ents = [Span(other, 0, 1, label="ORG")]
+    groups = parse(render(iter([doc, other]))).iter(f"{SVG}g")
+    styles = [g.get("style") for g in groups if g.findtext(f"{SVG}title") == "Acme (ORG)"]
+    assert len(styles) == 2 and len(set(styles)) == 1
+
+
+def test_part_of_a_page(doc):
+    html = render(doc, page=False)
+    assert parse(html).tag == "div"
+    assert html in render(doc).replace("<h1>Relations</h1>", "")
+
+
+def test_escapes_all_text(nlp):
+    doc = nlp('Tom & <i>Jerry</i> "run" \x00 \ud800 <script>alert(1)</script>')
+    head, tail = Span(doc, 0, 2, label="<A>"), Span(doc, 2, 5, label='"B&')
+    doc.ents = [head, tail]
+    set_relations(doc, [Relation(head, tail, "<b>&")])
+    doc.user_data["title"] = "<u>&"
+    html = render(doc, title="</title><script>")
+    for tag in ("<i>", "<b>", "<u>", "<A>", "<script"):
+        assert tag not in html
+    shown = [text.text for text in parse(html).iter(f"{SVG}text")]
+    assert "<b>&" in shown and '"B&' in shown
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\n \t"])
+def test_doc_without_text(nlp, doc, text):
+    html = render([nlp(text), doc])
+    assert "no text" in html and len(find(html, "entity")) == 3
+
+
+def test_doc_without_entities(nlp):
+    html = render(nlp("Nothing happened."))
+    shown = [text.text for text in parse(html).iter(f"{SVG}text")]
+    assert shown == ["Nothing", "happened", "."]
+
+
+def test_no_docs():
+    assert "no document" in render([])
+    parse(render([]))
+
+
+def test_refuses_what_is_no_doc(doc):
+    with pytest.raises(ValueError, match="Doc objects, found: <class 'str'>"):
+        render(["text"])
+    with pytest.raises(ValueError, match="Span"):
+        render(doc[:2])
+
+
+def test_head_and_tail_outside_doc_ents(nlp):
+    doc = nlp("The chair of the old Acme board left")
+    outer, inner = Span(doc, 0, 7, label="PERSON"), Span(doc, 4, 6, label="ORG")
+    set_relations(doc, [Relation(outer, inner, "CHAIRS")])
+    html = render(doc)
+    assert len(find(html, "entity")) == 2 and len(find(html, "relation")) == 1
+
+
+def test_spans_key(doc):
+    doc.spans["sc"] = [doc[0:1], doc[0:6]]
+    assert len(find(render(doc), "entity")) == 3
+    assert len(find(render(doc, spans_key="sc"), "entity")) == 5
+    assert len(find(render(doc, spans_key="missing"), "entity")) == 3
+
+
+def test_relation_of_an_entity_with_itself(doc):
+    set_relations(doc, [Relation(doc.ents[0], doc.ents[0], "KNOWS")])
+    assert len(find(render(doc), "relation")) == 1
+
+
+def test_arrowhead_at_the_tail_of_what_has_a_direction(doc):
+    assert render(doc).count('class="tip"') == 2
+    assert render(doc, symmetric_labels=["FOUNDED"]).count('class="tip"') == 1
+
+
+def test_relation_over_rows_names_its_other_end(doc):
+    html = render(doc, width=120)
+    assert "FOUNDED → Acme" in html and "Ada Low → FOUNDED" in html
+    assert len(find(html, "relation")) == 4
+
+
+@pytest.mark.parametrize("width", [1, 200, 960])
+def test_many_relations_stay_legible(nlp, width):
+    doc = many_relations(nlp)
+    html = render(doc, width=width)
+    assert set(find(html, "relation")) == {
+        f"{head} → KNOWS → {tail}, score 0.500" for head, tail in permutations(doc.ents, 2)
+    }
+    for row in place_rows(doc, doc.ents, doc._.relations, width):
+        for arc, other in permutations(row.arcs, 2):
+            apart = arc.right <= other.left or other.right <= arc.left
+            assert apart or arc.level != other.level
+
+
+def test_words_stay_in_order_and_within_the_width(nlp):
+    doc = nlp("One two, three.\nFour five six seven eight 北京 nine" * 5)
+    doc.ents = [Span(doc, 1, 4, label="A_LONG_TYPE")]
+    rows = place_rows(doc, doc.ents, [], 150)
+    words = [word for row in rows for word, _, _ in row.words]
+    assert words == [token.text for token in doc if not token.is_space]
+    for row in rows:
+        edges = [edge for _, left, right in row.words for edge in (left, right)]
+        assert edges == sorted(edges) and edges[-1] <= 150
+        assert row.words[0][0] not in (",", ".")
+
+
+def test_sentences_and_line_breaks_begin_rows(nlp):
+    nlp.add_pipe("sentencizer")
+    doc = nlp("One. Two.\nThree")
+    starts = [row.words[0][0] for row in place_rows(doc, [], [], 960)]
+    assert starts == ["One", "Two", "Three"]
+
+
+def test_stack():
+    assert stack([]) == []
+    assert stack([(0, 10), (2, 4), (3, 6), (12, 14)]) == [2, 0, 1, 0]
