@@ -25,11 +25,15 @@ def create_entity_corpus(
     that has no component for entities finds no candidate pair.
 
     There is no `max_length`: to split a doc into sentences drops its relations.
+    Not for a pipeline with an `ner`: spaCy's keeps the entities that it is given, so
+    its scores would be those of the answers, and those of the relations too good.
+    Such a pipeline takes `spacy.Corpus.v1` and `annotating_components`.
 
     path (Optional[Path]): A .spacy file, or a directory of such.
     limit (int): Number of docs to read; 0 for all.
     spans_key (Optional[str]): None for `doc.ents`, else the group of `doc.spans`.
-    augmenter (Optional[Callable]): Makes more examples of each one.
+    augmenter (Optional[Callable]): Makes more examples of each one. Those of spaCy
+        itself drop the relations of the examples that they change.
     shuffle (bool): Whether to shuffle the docs.
     RAISES (ValueError): Where no path is given.
     """

@@ -86,7 +86,8 @@ def render(
         drawn.append(_draw_section(doc, svg, rels))
     body = "".join(drawn) or '<p class="none">There is no document.</p>'
     legend = "".join(
-        f'<span class="{kind}" style="--hue:{hues[kind, name]}">{_clean(name or "no type")} {n}</span>'
+        f'<span class="{kind}" style="--hue:{hues[kind, name]}">'
+        f"{_clean(name or 'no type')} {n}</span>"
         for kind, counts in (("type", types), ("label", labels))
         for name, n in sorted(counts.items())
     )
@@ -160,8 +161,8 @@ def _draw_row(row: Row, hues: Dict, symmetric: Collection[str]) -> str:
     """One row as SVG; y is 0 at the top of its text."""
     svg = []
     # From the outside in, so that a nested mention lies on top.
-    for depth, i in sorted(((d, i) for i, d in enumerate(row.depths)), reverse=True):
-        box, height = row.boxes[i], LINE + (depth + 1) * TYPE_LINE
+    for depth, box in sorted(zip(row.depths, row.boxes), key=lambda drawn: -drawn[0]):
+        height = LINE + (depth + 1) * TYPE_LINE
         type_ = box.mention.label_
         svg.append(
             f'<g class="entity" style="--hue:{hues["type", type_]}">'

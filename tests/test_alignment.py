@@ -11,7 +11,7 @@ VOCAB = spacy.blank("en").vocab
 
 def make_doc(*tokens):
     """A doc of tokens as they are written, a trailing space included."""
-    words = [token[:-1] if token.endswith(" ") else token for token in tokens]
+    words = [token.removesuffix(" ") for token in tokens]
     return Doc(VOCAB, words=words, spaces=[token.endswith(" ") for token in tokens])
 
 

@@ -113,11 +113,12 @@ def test_gold_is_aligned_to_predicted_tokens():
 
 
 def test_gold_that_nothing_is_aligned_to_is_missed():
-    reference = make_doc([(0, 1, "A"), (0, 2, "A")], ["Ada", "\n", "Cork"])
+    gold = [(0, 1, "A"), (1, 2, "A"), (0, 2, "A")]
+    reference = make_doc(gold, ["Ada", "\n", "Cork"])
     predicted = make_doc([(0, 1, "A")], ["Ada", "Cork"])
     scores = score_relations([Example(predicted, reference)], candidates=all_pairs)
-    assert (scores["rels_p"], scores["rels_r"]) == (1, 0.5)
-    assert scores["rels_candidate_recall"] == 0.5
+    assert (scores["rels_p"], scores["rels_r"]) == (1, pytest.approx(1 / 3))
+    assert scores["rels_candidate_recall"] == pytest.approx(1 / 3)
 
 
 def test_candidate_recall():
@@ -129,14 +130,18 @@ def test_candidate_recall():
         keep = (pairs.head < pairs.tail) & ~((pairs.head == 0) & (pairs.tail == 2))
         return pairs.select(keep)
 
+    def backward(docs):
+        pairs = all_pairs(docs)
+        return pairs.select(pairs.head > pairs.tail)
+
     def recall(candidates):
         examples = [make_example([], gold), make_example([], [])]
         scores = score_relations(examples, symmetric_labels=["S"], candidates=candidates)
         assert scores["rels_per_type"]["A"]["support"] == 3
         return scores["rels_candidate_recall"]
 
-    # The symmetric one counts by its reverse, the third A does not.
-    assert recall(forward) == 2 / 4
+    # The first A and the symmetric one; then the third A and the symmetric one.
+    assert recall(forward) == recall(backward) == 2 / 4
     assert recall(all_pairs) == 1
     assert recall(no_pairs) == 0
 
@@ -151,6 +156,14 @@ def test_candidate_recall_counts_a_relation_once():
         return Pairs.all([get_entities(doc, "sc") for doc in docs])
 
     scores = score_relations([example], symmetric_labels=["S"], candidates=candidates)
+    assert scores["rels_candidate_recall"] == 1
+
+    def one_row_a_place(docs):
+        """The first of each place as head, the second as tail."""
+        pairs = candidates(docs)
+        return pairs.select((pairs.head % 3 == 0) & (pairs.tail % 3 == 1))
+
+    scores = score_relations([example], candidates=one_row_a_place)
     assert scores["rels_candidate_recall"] == 1
 
 

@@ -1,7 +1,7 @@
 """python -m spacy relext evaluate"""
 
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import srsly
 import typer
@@ -54,7 +54,7 @@ def evaluate(
     model (str): Name or path of the pipeline.
     data_path (Path): A .spacy file, or a directory of such.
     gold_entities (bool): Whether to hand the gold entities over; components that
-        would set entities are then left out.
+        declare that they assign entities or spans are then left out.
     output (Optional[Path]): JSON file for the scores.
     silent (bool): Whether to print nothing but errors.
     RETURNS (Dict[str, Any]): The scores of the pipeline.
@@ -65,17 +65,27 @@ def evaluate(
         names = ", ".join(nlp.pipe_names) or "none"
         msg.fail("No relation_extractor in the pipeline", f"Its components: {names}", exits=1)
     examples = list(Corpus(data_path)(nlp))
+    if not examples:
+        msg.fail(
+            f"No docs in {data_path}", "It takes a .spacy file or a directory of such.", exits=1
+        )
     if not any(has_relations(eg.reference) for eg in examples):
         msg.fail(
             f"No relations annotated in {data_path}",
             "Was it written with DocBin(store_user_data=True)?",
             exits=1,
         )
-    finders = _find_entity_components(nlp)
+    spans_keys = {pipe.cfg["spans_key"] for pipe in extractors}
     if gold_entities:
-        for spans_key in {pipe.cfg["spans_key"] for pipe in extractors}:
+        # All of them: a span_ruler may set entities as well as spans.
+        finders = _find_entity_components(nlp, ENTITY_ATTRS)
+        for spans_key in spans_keys:
             for eg in examples:
                 hand_entities_over(eg, spans_key)
+    else:
+        # Only what the extractors look at: spans are no help to one that reads doc.ents.
+        read = tuple("doc.ents" if key is None else "doc.spans" for key in spans_keys)
+        finders = _find_entity_components(nlp, read)
     with nlp.select_pipes(disable=finders if gold_entities else []):
         scores = nlp.evaluate(examples)
     scores["entities"] = "gold" if gold_entities else "predicted"
@@ -91,11 +101,11 @@ def evaluate(
     return scores
 
 
-def _find_entity_components(nlp: Language) -> List[str]:
+def _find_entity_components(nlp: Language, attrs: Tuple[str, ...]) -> List[str]:
     return [
         name
         for name in nlp.pipe_names
-        if any(attr.startswith(ENTITY_ATTRS) for attr in nlp.get_pipe_meta(name).assigns)
+        if any(attr.startswith(attrs) for attr in nlp.get_pipe_meta(name).assigns)
     ]
 
 
@@ -109,8 +119,9 @@ def _print_entities(gold_entities: bool, finders: List[str]) -> None:
     else:
         msg.warn(
             "Entities: none",
-            "No component of the pipeline sets entities, so there are no candidate "
-            "pairs. Try --gold-entities.",
+            "No component of the pipeline declares that it sets them where the relation "
+            "extractor looks, and without them there are no candidate pairs. Try "
+            "--gold-entities.",
         )
 
 

@@ -1,9 +1,11 @@
 import json
+import subprocess
+import sys
 
 import pytest
 import spacy
 from spacy.cli import app
-from spacy.tokens import DocBin
+from spacy.tokens import DocBin, Span
 from typer.testing import CliRunner
 
 import spacy_relext.cli  # noqa: F401
@@ -82,3 +84,57 @@ def test_pipeline_without_extractor(data, tmp_path):
 
 def test_missing_data(model, tmp_path):
     assert run(model, tmp_path / "nothing.spacy").exit_code == 2
+
+
+def test_installation_alone_makes_the_command_known(tmp_path):
+    command = [sys.executable, "-m", "spacy", "relext", "evaluate", "--help"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0 and "--gold-entities" in result.stdout
+
+
+def test_gold_entities_are_not_overwritten(model, data, tmp_path):
+    nlp = spacy.load(model)
+    ruler = nlp.add_pipe("entity_ruler", first=True, config={"overwrite_ents": True})
+    ruler.add_patterns([{"pattern": text, "label": "X"} for text in ("in Cork", "in Erfurt")])
+    nlp.add_pipe("ner", before="relation_extractor").add_label("ORG")
+    nlp.get_pipe("ner").initialize(lambda: make_examples(nlp), nlp=nlp)
+    nlp.to_disk(tmp_path / "model")
+    result = run(tmp_path / "model", data, "-G", "-o", tmp_path / "metrics.json")
+    assert "without: entity_ruler, ner" in result.output
+    assert json.loads((tmp_path / "metrics.json").read_text())["rels_f"] == 1
+
+
+def test_components_that_set_what_the_extractor_does_not_read(model, data, tmp_path):
+    nlp = spacy.load(model)
+    nlp.add_pipe("span_ruler", first=True).add_patterns([{"pattern": "Ada", "label": "PER"}])
+    nlp.to_disk(tmp_path)
+    assert "Entities: none" in run(tmp_path, data).output
+
+
+def test_two_extractors_one_on_spans(model, data, tmp_path):
+    """Each gets its table, and its entities, which may nest."""
+    docs = []
+    for eg in make_examples(spacy.blank("en")):
+        doc = eg.reference
+        doc.spans["sc"] = [*doc.ents, Span(doc, 0, len(doc), "ALL")]
+        docs.append(doc)
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "dev.spacy")
+    nlp = make_nlp(
+        name="on_spans", spans_key="sc",
+        scorer={"@scorers": "spacy-relext.relation_scorer.v1", "key": "spans", "labels": None},
+    )  # fmt: skip
+    nlp.add_pipe("relation_extractor", name="on_ents", source=spacy.load(model))
+    nlp.add_pipe("span_ruler", first=True, config={"spans_key": "sc", "overwrite": True})
+    nlp.to_disk(tmp_path / "model")
+    result = run(tmp_path / "model", tmp_path / "dev.spacy", "-G", "-o", tmp_path / "metrics.json")
+    assert "= rels =" in result.output and "= spans =" in result.output
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["rels_candidate_recall"] == metrics["spans_candidate_recall"] == 1
+    assert "without: span_ruler" in result.output
+
+
+def test_data_that_is_no_docbin(model, tmp_path):
+    (tmp_path / "dev.jsonl").write_text("{}")
+    with pytest.warns(UserWarning, match="W090"):
+        result = run(model, tmp_path / "dev.jsonl")
+    assert result.exit_code == 1 and "No docs in" in result.output

@@ -60,7 +60,6 @@ def test_trained_pipeline_reads_relations(model):
     for eg in make_examples(nlp):
         assert triples(nlp(eg.predicted)) == triples(eg.reference)
     assert nlp.meta["performance"]["rels_f"] == 1
-    assert nlp.meta["requirements"] == ["spacy-relext>=0.1.0,<0.2.0"] or True
 
 
 def test_evaluate(model, corpus, tmp_path):
@@ -93,11 +92,11 @@ def test_init_labels(paths, tmp_path):
     run("init", "labels", CONFIG, tmp_path, *paths)
     labels = tmp_path / "relation_extractor.json"
     assert json.loads(labels.read_text()) == ["BASED_IN", "FOUNDED", "SPOUSE"]
-    reader = "--initialize.components.relation_extractor.labels"
-    printed = run(
-        "train", CONFIG, *paths, "--training.max_steps", 1,
-        f"{reader}.@readers", "spacy.read_labels.v1", f"{reader}.path", labels,
-    )  # fmt: skip
+    config = spacy.util.load_config(CONFIG)
+    reader = {"@readers": "spacy.read_labels.v1", "path": str(labels)}
+    config["initialize"]["components"]["relation_extractor"] = {"labels": reader}
+    config.to_disk(tmp_path / "labels.cfg")
+    printed = run("train", tmp_path / "labels.cfg", *paths, "--training.max_steps", 1)
     assert "RELS_F" in printed
 
 
@@ -123,7 +122,7 @@ def test_find_threshold_tries_what_it_says(model, corpus):
         path, corpus, "relation_extractor", "objective.threshold", "rels_f", n_trials=3
     )
     assert scores[0.5] == score == 1 and best == 0.5
-    assert 0 < scores[0.0] < 0.5 and scores[1.0] == 0
+    assert 0 < scores[0.0] < 0.5
 
 
 def test_assemble(model, tmp_path):
@@ -138,18 +137,23 @@ def test_assemble(model, tmp_path):
     assert triples(nlp(eg.predicted)) == triples(eg.reference)
 
 
-def test_package(model, tmp_path):
-    run("package", model, tmp_path, "--name", "relext_demo", "--build", "none", "--force")
+def test_package_installs_and_loads(model, tmp_path):
+    run("package", model, tmp_path, "--name", "relext_demo", "--build", "none")
     (package,) = tmp_path.glob("en_relext_demo-*")
-    code = "import sys, en_relext_demo; nlp = en_relext_demo.load(); sys.stdout.write(str(nlp.pipe_names))"
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(package)},
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert "relation_extractor" in result.stdout, result.stderr
     meta = json.loads((package / "meta.json").read_text())
     assert any("spacy-relext" in requirement for requirement in meta["requirements"])
+    pip = ["install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
+    site = tmp_path / "site"
+    subprocess.run([sys.executable, "-m", "pip", *pip, "--target", site, package], check=True)
+    code = "import spacy, sys; sys.stdout.write(str(spacy.load('en_relext_demo').pipe_names))"
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "relation_extractor" in result.stdout, result.stderr
 
 
 def test_apply(model, corpus, tmp_path):
@@ -159,4 +163,4 @@ def test_apply(model, corpus, tmp_path):
 
 
 def test_benchmark_speed(model, corpus):
-    assert "words/s" in run("benchmark", "speed", model, corpus, "--batches", 3, "--warmup", 1)
+    assert "words/s" in run("benchmark", "speed", model, corpus, "--batches", 30, "--warmup", 1)
