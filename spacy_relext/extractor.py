@@ -1,23 +1,21 @@
 """The pipeline component that finds relations between entities."""
 
 import warnings
-from dataclasses import replace
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from thinc.api import Config, Model, Optimizer, set_dropout_rate, to_numpy
 from thinc.types import Floats2d, Ints1d
 
-from .alignment import align_span
+from .candidates import PairGenerator
 from .objectives import Objective
-from .pairs import PairGenerator, Pairs, get_entities
+from .pairs import Pairs, get_entities
 from .relation import (
-    Relation,
     as_mention,
     ensure_extension,
     get_relations,
@@ -25,6 +23,7 @@ from .relation import (
     read_records,
     write_records,
 )
+from .truths import get_truths, in_both_directions, sample_pairs
 
 N_SAMPLE_DOCS = 10
 
@@ -378,7 +377,9 @@ class RelationExtractor(TrainablePipe):
                 f"the labels are: {', '.join(self.labels)}"
             )
         if hasattr(self.pairs, "initialize"):
-            self.pairs.initialize(self._both_ways(relations))
+            self.pairs.initialize(
+                in_both_directions(relations, self.cfg["symmetric_labels"])
+            )
             self.cfg["pairs"] = self.pairs.state
         entities = [get_entities(doc, self.cfg["spans_key"]) for doc in sample]
         n_outputs = self.objective.n_outputs(len(self.labels))
@@ -414,30 +415,8 @@ class RelationExtractor(TrainablePipe):
             [i for i, label in enumerate(self.labels) if label in symmetric], dtype="int32"
         )
 
-    def _both_ways(self, relations: Iterable[Relation]) -> Iterable[Relation]:
-        """The relations, symmetric ones in both directions."""
-        for relation in relations:
-            yield relation
-            if relation.label in self.cfg["symmetric_labels"]:
-                yield replace(relation, head=relation.tail, tail=relation.head)
-
     def _get_truths(self, examples: Sequence[Example], pairs: Pairs) -> Floats2d:
-        """Which labels hold for each pair, by the references: (pairs, labels)."""
-        truths = numpy.zeros((len(pairs), len(self.labels)), dtype="float32")
-        column = {label: i for i, label in enumerate(self.labels)}
-        bounds = numpy.searchsorted(pairs.doc, numpy.arange(len(examples) + 1))
-        held: List[Tuple[int, int, int]] = []
-        for i, eg in enumerate(examples):
-            find_entity = _entity_finder(eg, pairs, slice(bounds[i], bounds[i + 1]))
-            for relation in self._both_ways(get_relations(eg.reference)):
-                head, tail = find_entity(relation.head), find_entity(relation.tail)
-                if None not in (head, tail) and relation.label in column:
-                    held.append((head, tail, column[relation.label]))
-        if held:
-            head, tail, columns = numpy.asarray(held).T
-            rows = pairs.find(head, tail)
-            truths[rows[rows >= 0], columns[rows >= 0]] = 1
-        return truths
+        return get_truths(examples, pairs, self.labels, self.cfg["symmetric_labels"])
 
     def _sample(self, examples: Sequence[Example], pairs: Pairs) -> Pairs:
         """The pairs to train on: none of a doc without annotation, and no more
@@ -445,32 +424,6 @@ class RelationExtractor(TrainablePipe):
         annotated = numpy.asarray([has_relations(eg.reference) for eg in examples])
         pairs = pairs.select(annotated[pairs.doc[pairs.head]])
         limit = self.cfg["max_pairs_per_doc"]
-        if limit is None or not len(pairs):
+        if limit is None:
             return pairs
-        positive = self._get_truths(examples, pairs).any(axis=1)
-        doc_of_pair = pairs.doc[pairs.head]
-        chance = numpy.where(positive, -1, numpy.random.random(len(pairs)))
-        order = numpy.lexsort((chance, doc_of_pair))
-        # Pairs stand by doc, so those of a doc keep their place in the order.
-        rank = numpy.arange(len(pairs)) - numpy.searchsorted(doc_of_pair, doc_of_pair)
-        keep = numpy.zeros(len(pairs), dtype=bool)
-        keep[order] = rank < limit
-        return pairs.select(keep | positive)
-
-
-def _entity_finder(eg: Example, pairs: Pairs, rows: slice):
-    """A function from a span of the reference to the index of the entity that
-    covers the same tokens of the predicted doc, if there is one."""
-    entities: Dict[Tuple, int] = {}
-    for row in range(rows.start, rows.stop):
-        bounds = int(pairs.start[row]), int(pairs.end[row])
-        entities.setdefault(bounds, row)
-        entities[(*bounds, int(pairs.label[row]))] = row
-
-    def find_entity(span: Span) -> Optional[int]:
-        bounds = align_span(eg, span)
-        if bounds is None:
-            return None
-        return entities.get((*bounds, span.label), entities.get(bounds))
-
-    return find_entity
+        return sample_pairs(pairs, self._get_truths(examples, pairs).any(axis=1), limit)

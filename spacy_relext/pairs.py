@@ -1,16 +1,12 @@
-"""Which pairs of entities are candidates for a relation."""
+"""Pairs of entities, as flat arrays."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy
-from spacy.strings import get_string_id
 from spacy.tokens import Doc, Span
-from spacy.util import registry
 from thinc.types import Ints1d
-
-from .relation import Relation
 
 
 @dataclass(frozen=True)
@@ -115,12 +111,6 @@ class Pairs:
         return numpy.where(keys[position] == wanted, position, -1)
 
 
-# A pair generator narrows (or extends) the pairs of a batch of docs; it is
-# handed all of them. One that has to learn from the training data also has
-# `initialize(relations)` and a settable `state`, a dict of plain values.
-PairGenerator = Callable[[Sequence[Doc], Pairs], Pairs]
-
-
 def get_entities(doc: Doc, spans_key: Optional[str] = None) -> List[Span]:
     """The entities between which relations are sought.
 
@@ -135,151 +125,6 @@ def get_entities(doc: Doc, spans_key: Optional[str] = None) -> List[Span]:
     spans = doc.spans[spans_key] if spans_key in doc.spans else []
     unique = {(span.start, span.end, span.label): span for span in spans if len(span)}
     return [unique[bounds] for bounds in sorted(unique)]
-
-
-@registry.misc("spacy-relext.all_pairs.v1")
-def configure_all_pairs() -> PairGenerator:
-    """Every ordered pair of entities of a doc."""
-    return keep_all
-
-
-def keep_all(docs: Sequence[Doc], pairs: Pairs) -> Pairs:
-    return pairs
-
-
-@registry.misc("spacy-relext.token_window.v1")
-def configure_token_window(max_tokens: int) -> PairGenerator:
-    """Pairs with few tokens between them.
-
-    max_tokens (int): The largest number of tokens between the two mentions.
-    RAISES (ValueError): Where `max_tokens` is below 1.
-    """
-    _check_positive("token_window", "max_tokens", max_tokens)
-
-    def token_window(docs: Sequence[Doc], pairs: Pairs) -> Pairs:
-        return pairs.select(count_between(pairs) <= max_tokens)
-
-    return token_window
-
-
-@registry.misc("spacy-relext.sentence_window.v1")
-def configure_sentence_window(max_sentences: int) -> PairGenerator:
-    """Pairs whose mentions start within a few consecutive sentences.
-
-    max_sentences (int): The largest number of sentences, 1 for the same.
-    RAISES (ValueError): Where `max_sentences` is below 1 and, when called, where
-        a doc with pairs has no sentence boundaries.
-    """
-    _check_positive("sentence_window", "max_sentences", max_sentences)
-
-    def sentence_window(docs: Sequence[Doc], pairs: Pairs) -> Pairs:
-        sentence = numpy.zeros(pairs.n_entities, dtype="int64")
-        for i in numpy.unique(pairs.doc[pairs.head]):
-            if not docs[i].has_annotation("SENT_START"):
-                raise ValueError(
-                    "spacy-relext.sentence_window.v1 needs sentence boundaries, and a "
-                    f"doc has none: {docs[i].text[:50]!r}. Put a component that sets "
-                    "them before the relation_extractor ('sentencizer', 'senter' or "
-                    "'parser'), and name it in [training.annotating_components]."
-                )
-            starts = docs[i].to_array("SENT_START") == 1
-            starts[0] = True
-            entities = pairs.doc == i
-            sentence[entities] = numpy.cumsum(starts)[pairs.start[entities]]
-        distance = numpy.abs(sentence[pairs.head] - sentence[pairs.tail])
-        return pairs.select(distance < max_sentences)
-
-    return sentence_window
-
-
-@registry.misc("spacy-relext.entity_types.v1")
-def configure_entity_types(
-    allowed: Optional[List[Tuple[str, str]]] = None,
-) -> PairGenerator:
-    """Pairs of entity types between which a relation is possible.
-
-    allowed (Optional[List[Tuple[str, str]]]): Head and tail types; None to learn
-        them from the relations of the training data at initialize.
-    RAISES (ValueError): Where `allowed` is not a list of pairs.
-    """
-    return EntityTypes(allowed)
-
-
-class EntityTypes:
-    """The generator behind `spacy-relext.entity_types.v1`."""
-
-    def __init__(self, allowed: Optional[Iterable[Tuple[str, str]]] = None) -> None:
-        self._given = allowed is not None
-        self._allowed = None if allowed is None else _as_type_pairs(allowed)
-
-    def __call__(self, docs: Sequence[Doc], pairs: Pairs) -> Pairs:
-        if self._allowed is None:
-            return pairs
-        labels, code = numpy.unique(pairs.label, return_inverse=True)
-        possible = numpy.zeros((len(labels), len(labels)), dtype=bool)
-        row = {int(label): i for i, label in enumerate(labels)}
-        for head, tail in self._allowed:
-            if get_string_id(head) in row and get_string_id(tail) in row:
-                possible[row[get_string_id(head)], row[get_string_id(tail)]] = True
-        return pairs.select(possible[code[pairs.head], code[pairs.tail]])
-
-    def initialize(self, relations: Iterable[Relation]) -> None:
-        """Learn the allowed types, unless they were given.
-
-        relations (Iterable[Relation]): The relations of the training data.
-        """
-        if not self._given:
-            seen = {(rel.head.label_, rel.tail.label_) for rel in relations}
-            self._allowed = sorted(seen)
-
-    @property
-    def state(self) -> Dict[str, Any]:
-        """What was learnt, as plain values."""
-        if self._given or self._allowed is None:
-            return {}
-        return {"allowed": [list(types) for types in self._allowed]}
-
-    @state.setter
-    def state(self, state: Dict[str, Any]) -> None:
-        if not self._given and "allowed" in state:
-            self._allowed = _as_type_pairs(state["allowed"])
-
-
-@registry.misc("spacy-relext.all_of.v1")
-def configure_all_of(*generators: PairGenerator) -> PairGenerator:
-    """Several generators in turn, each narrowing what the one before it left.
-
-    *generators (PairGenerator): The generators.
-    """
-    return AllOf(generators)
-
-
-class AllOf:
-    """The generator behind `spacy-relext.all_of.v1`."""
-
-    def __init__(self, generators: Sequence[PairGenerator]) -> None:
-        self._generators = generators
-
-    def __call__(self, docs: Sequence[Doc], pairs: Pairs) -> Pairs:
-        for generator in self._generators:
-            pairs = generator(docs, pairs)
-        return pairs
-
-    def initialize(self, relations: Iterable[Relation]) -> None:
-        relations = list(relations)
-        for generator in self._generators:
-            if hasattr(generator, "initialize"):
-                generator.initialize(relations)
-
-    @property
-    def state(self) -> Dict[str, Any]:
-        states = {str(i): getattr(g, "state", {}) for i, g in enumerate(self._generators)}
-        return {i: state for i, state in states.items() if state}
-
-    @state.setter
-    def state(self, state: Dict[str, Any]) -> None:
-        for i, generator_state in state.items():
-            self._generators[int(i)].state = generator_state
 
 
 def count_between(pairs: Pairs) -> Ints1d:
@@ -297,22 +142,3 @@ def ranges(starts: Ints1d, lengths: Ints1d) -> Ints1d:
     """Concatenated `range(start, start + length)`."""
     shift = numpy.repeat(starts - (numpy.cumsum(lengths) - lengths), lengths)
     return numpy.arange(len(shift)) + shift
-
-
-def _check_positive(generator: str, option: str, value: int) -> None:
-    if value < 1:
-        raise ValueError(
-            f"spacy-relext.{generator}.v1: {option} must be at least 1, found: {value}. "
-            "For no limit leave the generator out."
-        )
-
-
-def _as_type_pairs(allowed: Iterable[Union[Tuple[str, str], List[str]]]) -> List:
-    allowed = [tuple(types) for types in allowed]
-    for types in allowed:
-        if len(types) != 2:
-            raise ValueError(
-                "spacy-relext.entity_types.v1: allowed must hold pairs of a head and a "
-                f"tail type, found: {types}"
-            )
-    return allowed

@@ -142,7 +142,7 @@ def _draw_section(doc: Doc, svg: str, relations: Sequence[Relation]) -> str:
 def _draw_rows(
     rows: Sequence[Row], width: float, hues: Dict, symmetric: Collection[str]
 ) -> str:
-    drawn, y = [], 0.0
+    drawn, y = [], 1.0
     for row in rows:
         above = LABEL + LEVEL * (1 + max(arc.level for arc in row.arcs)) if row.arcs else 0
         below = LINE + TYPE_LINE * (1 + max(row.depths, default=0)) + ROOM

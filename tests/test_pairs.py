@@ -3,20 +3,13 @@ import pytest
 import spacy
 from spacy.tokens import Doc, Span
 
-from spacy_relext import Pairs, Relation, get_entities
-from spacy_relext.pairs import (
-    configure_all_of,
-    configure_entity_types,
-    configure_sentence_window,
-    configure_token_window,
-    count_between,
-)
+from spacy_relext import Pairs, get_entities
+from spacy_relext.pairs import count_between
 
 WORDS = "Ada met Bo in Cork . Then Dee left Erfurt .".split()
 
 
-@pytest.fixture
-def doc():
+def make_doc():
     doc = Doc(spacy.blank("en").vocab, words=WORDS)
     doc.ents = [
         Span(doc, 0, 1, label="PER"),
@@ -28,9 +21,9 @@ def doc():
     return doc
 
 
-def texts(doc, pairs):
-    entities = get_entities(doc)
-    return {(entities[h].text, entities[t].text) for h, t in zip(pairs.head, pairs.tail)}
+@pytest.fixture
+def doc():
+    return make_doc()
 
 
 def all_pairs(*docs):
@@ -74,79 +67,10 @@ def test_missing_span_group_is_empty(doc):
     assert get_entities(doc, "nothing") == []
 
 
-def test_token_window(doc):
-    pairs = configure_token_window(max_tokens=1)([doc], all_pairs(doc))
-    assert texts(doc, pairs) == {
-        ("Ada", "Bo"), ("Bo", "Ada"), ("Bo", "Cork"), ("Cork", "Bo"),
-        ("Dee", "Erfurt"), ("Erfurt", "Dee"),
-    }
-    pairs = all_pairs(doc)
-    assert (count_between(pairs) >= 0).all()
-
-
-def test_sentence_window(doc):
-    for i, token in enumerate(doc):
-        token.is_sent_start = i in (0, 6)
-    within = configure_sentence_window(max_sentences=1)([doc, doc], all_pairs(doc, doc))
-    assert len(within) == 2 * (6 + 2)
-    assert len(configure_sentence_window(max_sentences=2)([doc], all_pairs(doc))) == 20
-
-
-def test_sentence_window_needs_sentences(doc):
-    with pytest.raises(ValueError, match="sentencizer"):
-        configure_sentence_window(max_sentences=1)([doc], all_pairs(doc))
-    no_pairs = all_pairs(Doc(doc.vocab, words=["x"]))
-    assert len(configure_sentence_window(1)([Doc(doc.vocab, words=["x"])], no_pairs)) == 0
-
-
-@pytest.mark.parametrize("configure", [configure_token_window, configure_sentence_window])
-@pytest.mark.parametrize("limit", [0, -3])
-def test_window_below_one_is_an_error(configure, limit):
-    with pytest.raises(ValueError, match=f"at least 1, found: {limit}"):
-        configure(limit)
-
-
-def test_allowed_entity_types(doc):
-    pairs = configure_entity_types([("PER", "LOC"), ("PER", "UNSEEN")])([doc], all_pairs(doc))
-    assert len(pairs) == 6
-    entities = get_entities(doc)
-    assert {entities[h].label_ for h in pairs.head} == {"PER"}
-    assert {entities[t].label_ for t in pairs.tail} == {"LOC"}
-
-
-def test_learnt_entity_types_travel_as_state(doc):
-    generator = configure_entity_types()
-    assert len(generator([doc], all_pairs(doc))) == 20
-    ents = doc.ents
-    generator.initialize([Relation(ents[2], ents[0], "X"), Relation(ents[4], ents[1], "Y")])
-    assert generator.state == {"allowed": [["LOC", "PER"]]}
-    other = configure_entity_types()
-    other.state = generator.state
-    assert texts(doc, other([doc], all_pairs(doc))) == texts(doc, generator([doc], all_pairs(doc)))
-    assert len(other([doc], all_pairs(doc))) == 6
-
-
-def test_given_entity_types_are_not_learnt_over(doc):
-    generator = configure_entity_types([("PER", "LOC")])
-    generator.initialize([Relation(doc.ents[0], doc.ents[1], "X")])
-    generator.state = {"allowed": [["PER", "PER"]]}
-    assert generator.state == {}
-    assert len(generator([doc], all_pairs(doc))) == 6
-
-
-def test_entity_types_must_be_pairs():
-    with pytest.raises(ValueError, match="pairs of a head and a tail type"):
-        configure_entity_types([("PER", "LOC", "ORG")])
-
-
-def test_all_of_narrows_in_turn(doc):
-    types = configure_entity_types()
-    generator = configure_all_of(configure_token_window(max_tokens=1), types)
-    generator.initialize(iter([Relation(doc.ents[0], doc.ents[2], "X")]))
-    assert texts(doc, generator([doc], all_pairs(doc))) == {("Bo", "Cork"), ("Dee", "Erfurt")}
-    again = configure_all_of(configure_token_window(max_tokens=1), configure_entity_types())
-    again.state = generator.state
-    assert len(again([doc], all_pairs(doc))) == 2
+def test_tokens_between(doc):
+    doc.spans["sc"] = [Span(doc, 0, 3, "A"), Span(doc, 2, 4, "B"), Span(doc, 6, 7, "C")]
+    pairs = Pairs.all([get_entities(doc, "sc")])
+    assert count_between(pairs).tolist() == [0, 3, 0, 2, 3, 2]
 
 
 def test_find_and_reverse(doc):
