@@ -69,7 +69,7 @@ TASKS = {
         watch="sample",
         tune_train="ablation",
         tune_dev="tune_dev",
-        settings={"vars.max_epochs": 4},
+        settings={"vars.max_epochs": 5},
     ),
     "conll04": Task(
         figure="rels_f",
@@ -91,8 +91,9 @@ TASKS = {
         tune_train="train",
         tune_dev="dev",
         settings={
-            "vars.max_epochs": 30,
-            "vars.batch_words": 240,
+            "vars.max_epochs": 20,
+            "vars.learn_rate": 1e-4,
+            f"{COMPONENT}.objective.@misc": "spacy-relext.multi_label.v1",
             f"{COMPONENT}.symmetric_labels": ["Binds"],
         },
     ),
