@@ -90,6 +90,7 @@ def evaluate(
         scores = nlp.evaluate(examples)
     scores["entities"] = "gold" if gold_entities else "predicted"
     if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
         srsly.write_json(output, scores)
     if not silent:
         _print_entities(gold_entities, finders)

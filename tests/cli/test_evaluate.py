@@ -33,9 +33,10 @@ def data(tmp_path_factory):
 
 
 def test_gold_entities(model, data, tmp_path):
-    result = run(model, data, "--gold-entities", "--output", tmp_path / "metrics.json")
+    output = tmp_path / "new" / "metrics.json"
+    result = run(model, data, "--gold-entities", "--output", output)
     assert result.exit_code == 0, result.output
-    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    metrics = json.loads(output.read_text())
     assert metrics["rels_f"] == metrics["rels_candidate_recall"] == 1
     assert metrics["entities"] == "gold"
     assert metrics["rels_per_type"]["FOUNDED"]["support"] == 2
