@@ -3,46 +3,58 @@
 import re
 from collections import Counter
 from html import escape
-from typing import Collection, Dict, Iterable, List, Optional, Sequence, Union
+from typing import Collection, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from spacy.tokens import Doc, Span
 
-from .layout import LABEL, PAD, TEXT, TYPE, Arc, Row, as_key, place_rows
+from .layout import LABEL, PAD, TEXT, TYPE, Arc, Row, as_key, measure, place_rows
 from .pairs import get_entities
 from .relation import Relation, get_relations
 
 # Heights in px: of a line of text, of an entity's type below it, of a level of arcs,
-# of the room below a row; and the radius of an arc's corners.
-LINE, TYPE_LINE, LEVEL, ROOM, CORNER = 22, 12, 19, 16, 6
+# of the lowest arc, of the room below a row; and the radius of an arc's corners.
+LINE, TYPE_LINE, LEVEL, LOWEST, ROOM, CORNER = 22, 12, 19, 14, 16, 6
+
+# Of an entity type or a relation label, ("type", "ORG") say, the colour as CSS.
+Styles = Dict[Tuple[str, str], str]
 
 # What XML, and so well-formed HTML, has no way to write.
 UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+# A colour as CSS writes it, and nothing that could end it or load a file.
+COLOR = re.compile(r"#[0-9a-fA-F]{3,8}|[a-zA-Z]+|(?!url)[a-z]{3,5}\([\w\s.,%/+-]+\)")
+
 STYLE = """
 .relext{--paper:#fff;--ink:#1f2328;--soft:#667085;--rule:#e4e7ec;--box:80% 89%;
---edge:55% 62%;--arc:62% 38%;background:var(--paper);color:var(--ink);padding:1.5rem;
+--edge:55% 62%;--arc:62% 38%;--tint:75%;padding:1.5rem;
+background:var(--paper);color:var(--ink);
 font-family:"Helvetica Neue",Arial,"Liberation Sans",sans-serif;line-height:1.5}
 @media (prefers-color-scheme:dark){.relext{--paper:#15171c;--ink:#e6e8ec;--soft:#98a2b3;
---rule:#2c313a;--box:38% 26%;--edge:38% 46%;--arc:65% 72%}}
+--rule:#2c313a;--box:38% 26%;--edge:38% 46%;--arc:65% 72%;--tint:55%}}
 .relext h1{font-size:1.4rem;margin:0 0 1rem}.relext h2{font-size:1rem;margin:0 0 .5rem}
 .relext section{border-top:1px solid var(--rule);padding:1.25rem 0;overflow-x:auto}
 .relext svg{display:block}.relext svg text{fill:var(--ink);white-space:pre}
-.relext rect{fill:hsl(var(--hue) var(--box));stroke:hsl(var(--hue) var(--edge))}
+.relext [style^="--hue"]{--fill:hsl(var(--hue) var(--box));
+--line:hsl(var(--hue) var(--edge));--pen:hsl(var(--hue) var(--arc))}
+.relext [style^="--color"]{--fill:color-mix(in srgb,var(--color) 32%,var(--paper));
+--line:var(--color);--pen:color-mix(in srgb,var(--color) var(--tint),var(--ink))}
+.relext rect{fill:var(--fill);stroke:var(--line)}
 .relext svg .type{font-weight:600;text-anchor:middle;letter-spacing:.04em;opacity:.75}
-.relext .relation{color:hsl(var(--hue) var(--arc))}
-.relext .relation path{fill:none;stroke:currentColor;stroke-width:1.3}
-.relext .relation .tip{fill:currentColor}.relext .relation:hover path{stroke-width:2.8}
-.relext svg .relation text{fill:currentColor;font-weight:600;
-text-anchor:middle;paint-order:stroke;
-stroke:var(--paper);stroke-width:9px;stroke-linejoin:round}
+.relext .relation path{fill:none;stroke:var(--pen);stroke-width:1.3}
+.relext .relation:hover path{stroke-width:2.8}.relext .tip{fill:var(--pen)}
+.relext svg .relation text{fill:var(--pen);font-weight:600;text-anchor:middle;
+paint-order:stroke;stroke:var(--paper);stroke-width:8px;stroke-linejoin:round}
 .relext .legend{display:flex;flex-wrap:wrap;gap:.4rem;margin:0 0 1.25rem;font-size:.8rem}
-.relext .legend span{border-radius:4px;padding:.1rem .5rem;border:1px solid}
-.relext .legend .type{background:hsl(var(--hue) var(--box));
-border-color:hsl(var(--hue) var(--edge))}.relext .legend .label{
-color:hsl(var(--hue) var(--arc))}.relext .none,.relext details{color:var(--soft)}
+.relext span.type,.relext span.label{border-radius:4px;padding:.1rem .5rem}
+.relext span.type{background:var(--fill);border:1px solid var(--line)}
+.relext span.label{color:var(--pen)}.relext .legend .label{border:1px solid}
+.relext .none,.relext details{color:var(--soft)}
 .relext details{margin-top:.25rem;font-size:.85rem}.relext summary{cursor:pointer}
 .relext table{border-collapse:collapse;margin-top:.4rem}
-.relext td{padding:.1rem 1.2rem .1rem 0;color:var(--ink)}
+.relext td{padding:.15rem .6rem .15rem 0;color:var(--ink)}
+.relext .score{display:inline-block;width:6rem;height:.45rem;margin-right:.5rem;
+border-radius:9px;background:var(--rule)}
+.relext .score span{display:block;height:100%;border-radius:9px;background:var(--soft)}
 """
 
 
@@ -54,6 +66,7 @@ def render(
     width: int = 960,
     spans_key: Optional[str] = None,
     symmetric_labels: Collection[str] = (),
+    colors: Optional[Dict[str, str]] = None,
 ) -> str:
     """Show docs with their entities in colour and an arc for each relation. One
     that leads to another line is drawn as two stubs, which name what they lead to.
@@ -66,8 +79,11 @@ def render(
     spans_key (Optional[str]): None to show `doc.ents`, else the group of
         `doc.spans`. Heads and tails of relations are shown in any case.
     symmetric_labels (Collection[str]): Labels whose relations get no arrowhead.
+    colors (Optional[Dict[str, str]]): CSS colours of entity types and relation
+        labels, `{"ORG": "#7aecec"}` say, blended with the page so that text stays
+        legible on dark too. All others get colours of their own.
     RETURNS (str): HTML, well-formed as XML too, that loads nothing from elsewhere.
-    RAISES (ValueError): On anything that is not a Doc.
+    RAISES (ValueError): On anything that is not a Doc, or no CSS colour.
     """
     docs = [docs] if isinstance(docs, Doc) else list(docs)
     for doc in docs:
@@ -78,16 +94,16 @@ def render(
     # Entity types and relation labels have one colour each throughout the page.
     types = Counter(span.label_ for group in mentions for span in group)
     labels = Counter(relation.label for group in relations for relation in group)
-    hues = {**_assign_hues("type", types, 210), **_assign_hues("label", labels, 20)}
+    styles = _assign_styles(types, labels, colors or {})
     drawn = []
     for doc, spans, rels in zip(docs, mentions, relations):
         rows = place_rows(doc, spans, rels, width)
-        svg = _draw_rows(rows, width, hues, symmetric_labels) if doc.text.strip() else ""
-        drawn.append(_draw_section(doc, svg, rels))
+        svg = _draw_rows(rows, styles, symmetric_labels) if doc.text.strip() else ""
+        table = _draw_table(rels, styles, symmetric_labels)
+        drawn.append(_draw_section(doc, svg, table))
     body = "".join(drawn) or '<p class="none">There is no document.</p>'
     legend = "".join(
-        f'<span class="{kind}" style="--hue:{hues[kind, name]}">'
-        f"{_clean(name or 'no type')} {n}</span>"
+        _draw_chip(f"{name or 'no type'} {n}", kind, styles[kind, name])
         for kind, counts in (("type", types), ("label", labels))
         for name, n in sorted(counts.items())
     )
@@ -116,48 +132,81 @@ def _get_mentions(
     return list({as_key(span): span for span in spans}.values())
 
 
-def _assign_hues(kind: str, names: Iterable[str], first: int) -> Dict:
-    """Turning by the golden angle keeps neighbours apart, however many there are."""
-    return {
-        (kind, name): round(first + i * 137.5) % 360 for i, name in enumerate(sorted(names))
-    }
+def _assign_styles(
+    types: Iterable[str], labels: Iterable[str], colors: Dict[str, str]
+) -> Styles:
+    for name, color in colors.items():
+        if not isinstance(color, str) or not COLOR.fullmatch(color):
+            raise ValueError(
+                f"The colour of {name!r} must be written as in CSS, as in '#7aecec', "
+                f"'teal' or 'rgb(0, 128, 128)', found: {color!r}"
+            )
+    styles = {}
+    for kind, names, first in (("type", types, 210), ("label", labels, 20)):
+        for i, name in enumerate(sorted(names)):
+            # Turning by the golden angle keeps neighbours apart, however many there are.
+            hue = round(first + i * 137.5) % 360
+            given = f"--color:{colors[name]}" if name in colors else ""
+            styles[kind, name] = given or f"--hue:{hue}"
+    return styles
 
 
-def _draw_section(doc: Doc, svg: str, relations: Sequence[Relation]) -> str:
+def _draw_section(doc: Doc, svg: str, table: str) -> str:
     heading = doc.user_data.get("title")
     heading = f"<h2>{_clean(str(heading))}</h2>" if heading else ""
     if not svg:
-        return f'<section>{heading}<p class="none">This document has no text.</p></section>'
-    cells = [
-        (rel.head.text, rel.label, rel.tail.text, f"{rel.score:.3f}") for rel in relations
-    ]
-    table = "".join(
-        f"<tr>{''.join(f'<td>{_clean(cell)}</td>' for cell in row)}</tr>" for row in cells
-    )
-    count = f"{len(cells)} relation{'' if len(cells) == 1 else 's'}"
-    details = f"<details><summary>{count}</summary><table>{table}</table></details>"
-    return f"<section>{heading}{svg}{details if cells else ''}</section>"
+        svg = '<p class="none">This document has no text.</p>'
+    return f"<section>{heading}{svg}{table}</section>"
 
 
-def _draw_rows(
-    rows: Sequence[Row], width: float, hues: Dict, symmetric: Collection[str]
+def _draw_table(
+    relations: Sequence[Relation], styles: Styles, symmetric: Collection[str]
 ) -> str:
-    drawn, y = [], 1.0
+    rows = []
+    for rel in relations:
+        head, tail = (
+            _draw_chip(span.text, "type", styles["type", span.label_])
+            for span in (rel.head, rel.tail)
+        )
+        line = f"— {rel.label} {'—' if rel.label in symmetric else '→'}"
+        label = _draw_chip(line, "label", styles["label", rel.label])
+        score = (
+            f'<span class="score"><span style="width:{rel.score:.1%}"></span></span>'
+            f"{rel.score:.3f}"
+        )
+        cells = "".join(f"<td>{cell}</td>" for cell in (head, label, tail, score))
+        rows.append(f"<tr>{cells}</tr>")
+    if not rows:
+        return ""
+    count = f"{len(rows)} relation{'' if len(rows) == 1 else 's'}"
+    table = f"<table>{''.join(rows)}</table>"
+    return f"<details><summary>{count}</summary>{table}</details>"
+
+
+def _draw_chip(text: str, kind: str, style: str) -> str:
+    return f'<span class="{kind}" style="{style}">{_clean(text)}</span>'
+
+
+def _draw_rows(rows: Sequence[Row], styles: Styles, symmetric: Collection[str]) -> str:
+    drawn, width, y = [], 0.0, 1.0
     for row in rows:
-        above = LABEL + LEVEL * (1 + max(arc.level for arc in row.arcs)) if row.arcs else 0
-        below = LINE + TYPE_LINE * (1 + max(row.depths, default=0)) + ROOM
+        levels = 1 + max((arc.level for arc in row.arcs), default=-1)
+        above = LOWEST + LEVEL * levels if levels else 0
+        below = LINE + TYPE_LINE * (1 + max(row.depths, default=-1)) + ROOM
         y += above
-        svg = _draw_row(row, hues, symmetric)
+        svg = _draw_row(row, styles, symmetric)
         drawn.append(f'<g transform="translate({PAD + 1} {y})">{svg}</g>')
         y += below
-        width = max(width, *(right for _, _, right in row.words), 0)
+        # Not wider than what is drawn: a short text needs no scroll bar.
+        edges = [part.right for part in (*row.boxes, *row.arcs)]
+        width = max(width, *edges, *(right for _, _, right in row.words), 0)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width + 2 * PAD + 2:.0f}" '
         f'height="{y:.0f}" font-size="{TEXT}">{"".join(drawn)}</svg>'
     )
 
 
-def _draw_row(row: Row, hues: Dict, symmetric: Collection[str]) -> str:
+def _draw_row(row: Row, styles: Styles, symmetric: Collection[str]) -> str:
     """One row as SVG; y is 0 at the top of its text."""
     svg = []
     # From the outside in, so that a nested mention lies on top.
@@ -165,7 +214,7 @@ def _draw_row(row: Row, hues: Dict, symmetric: Collection[str]) -> str:
         height = LINE + (depth + 1) * TYPE_LINE
         type_ = box.mention.label_
         svg.append(
-            f'<g class="entity" style="--hue:{hues["type", type_]}">'
+            f'<g class="entity" style="{styles["type", type_]}">'
             f"<title>{_clean(box.mention.text)} ({_clean(type_)})</title>"
             f'<rect x="{box.left:.1f}" y="0" width="{box.right - box.left:.1f}" '
             f'height="{height}" rx="4"/><text class="type" x="{box.middle:.1f}" '
@@ -179,26 +228,37 @@ def _draw_row(row: Row, hues: Dict, symmetric: Collection[str]) -> str:
     ]
     # High arcs first, so that none runs over the label of a lower one.
     for arc in sorted(row.arcs, key=lambda arc: -arc.level):
-        svg.append(_draw_arc(arc, hues["label", arc.relation.label], symmetric))
+        svg.append(_draw_arc(arc, styles["label", arc.relation.label]))
+    # Arrowheads last, so that no label hides one.
+    svg += [
+        f'<path class="tip" style="{styles["label", arc.relation.label]}" '
+        f'd="M{arc.tail - 3:.1f} -6h6l-3 5z"/>'
+        for arc in row.arcs
+        if arc.tail is not None and arc.relation.label not in symmetric
+    ]
     return "".join(svg)
 
 
-def _draw_arc(arc: Arc, hue: int, symmetric: Collection[str]) -> str:
-    rel, y = arc.relation, -LABEL - LEVEL * arc.level
+def _draw_arc(arc: Arc, style: str) -> str:
+    rel, y = arc.relation, -LOWEST - LEVEL * arc.level
     ends = sorted(x for x in (arc.head, arc.tail) if x is not None)
+    baseline = y + 4
     if len(ends) == 2:
+        if arc.right - arc.left > ends[1] - ends[0] + 0.1:
+            # A label that is wider than its arc would hide it, and stands above it.
+            y, baseline = y + 4, y - 2
         path = _bend(ends[0], ends[1], y) + _bend(ends[1], ends[0], y)
     else:
         # A stub goes as far as its text does, on both sides where it must.
-        path = "".join(_bend(ends[0], x, y) for x in (arc.left, arc.right) if x != ends[0])
-    tip = ""
-    if arc.tail is not None and rel.label not in symmetric:
-        tip = f'<path class="tip" d="M{arc.tail - 3:.1f} -6h6l-3 5z"/>'
+        path = "".join(
+            _bend(ends[0], x, y) for x in (arc.left, arc.right) if x != ends[0]
+        )
     told = f"{rel.head.text} → {rel.label} → {rel.tail.text}, score {rel.score:.3f}"
     return (
-        f'<g class="relation" style="--hue:{hue}"><title>{_clean(told)}</title>'
-        f'<path d="{path}"/>{tip}<text x="{(arc.left + arc.right) / 2:.1f}" y="{y + 4}" '
-        f'font-size="{LABEL}">{_clean(arc.text)}</text></g>'
+        f'<g class="relation" style="{style}"><title>{_clean(told)}</title>'
+        f'<path d="{path}"/><text x="{(arc.left + arc.right) / 2:.1f}" y="{baseline}" '
+        f'font-size="{LABEL}" textLength="{measure(arc.text, LABEL):.1f}" '
+        f'lengthAdjust="spacingAndGlyphs">{_clean(arc.text)}</text></g>'
     )
 
 

@@ -7,9 +7,9 @@ from spacy.tokens import Doc, Span
 
 from spacy_relext import Relation, set_relations
 from spacy_relext.layout import place_rows, stack
-from spacy_relext.visual import render
+from spacy_relext.visual import CORNER, render
 
-SVG = "{http://www.w3.org/2000/svg}"
+HTML, SVG = "{http://www.w3.org/1999/xhtml}", "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture
@@ -22,7 +22,10 @@ def doc(nlp):
     doc = nlp("Ada Low founded Acme in Oslo.")
     bounds = [(0, 2, "PERSON"), (3, 4, "ORG"), (5, 6, "PLACE")]
     ada, acme, oslo = doc.ents = [Span(doc, *bound) for bound in bounds]
-    relations = [Relation(ada, acme, "FOUNDED", 0.9), Relation(acme, oslo, "BASED_IN", 0.8)]
+    relations = [
+        Relation(ada, acme, "FOUNDED", 0.9),
+        Relation(acme, oslo, "BASED_IN", 0.8),
+    ]
     set_relations(doc, relations)
     return doc
 
@@ -145,12 +148,76 @@ def test_relation_over_rows_names_its_other_end(doc):
     assert len(find(html, "relation")) == 4
 
 
+def test_table_tells_every_relation_with_its_score(doc):
+    html = render(doc, symmetric_labels=["BASED_IN"])
+    rows = ["".join(row.itertext()) for row in parse(html).iter(f"{HTML}tr")]
+    assert rows == ["Ada Low— FOUNDED →Acme0.900", "Acme— BASED_IN —Oslo0.800"]
+    assert 'style="width:90.0%"' in html
+
+
+def test_one_doc_is_the_same_as_a_list_of_it(doc):
+    assert render(doc) == render([doc]) == render(iter([doc]))
+
+
+@pytest.mark.parametrize(
+    "color", ["#fa0", "teal", "rgb(10, 20, 30)", "hsl(9deg 50% 40%)"]
+)
+def test_colors(doc, color):
+    def style(html, name, text):
+        groups = [g for g in parse(html).iter(f"{SVG}g") if g.get("class") == name]
+        return {g.get("style") for g in groups if text in g.findtext(f"{SVG}title")}
+
+    html = render(doc, colors={"ORG": color, "FOUNDED": color, "UNUSED": "red"})
+    assert style(html, "entity", "ORG") == style(html, "relation", "FOUNDED")
+    assert style(html, "entity", "ORG") == {f"--color:{color}"}
+    assert style(html, "entity", "PLACE") == style(render(doc), "entity", "PLACE")
+
+
+@pytest.mark.parametrize(
+    "color", ["", None, "#12", "red;x:y", "url(//a.b)", '"><b>', "var(--a)}"]
+)
+def test_refuses_what_is_no_color(doc, color):
+    with pytest.raises(ValueError, match="'ORG' must be written as in CSS"):
+        render(doc, colors={"ORG": color})
+
+
+def test_label_stands_above_an_arc_that_it_would_hide(nlp):
+    doc = nlp("A B")
+    doc.ents = [Span(doc, 0, 1, label="X"), Span(doc, 1, 2, label="X")]
+    heights = []
+    for label in ("K", "A_LABEL_LONGER_THAN_THE_TEXT"):
+        set_relations(doc, [Relation(*doc.ents, label)])
+        group = parse(render(doc)).find(f".//{SVG}g[@class='relation']")
+        path, text = group.find(f"{SVG}path").get("d"), group.find(f"{SVG}text")
+        # A path goes up to where its corner begins.
+        line = float(path.split("V")[1].split("q")[0]) - CORNER
+        heights.append(float(text.get("y")) - line)
+    assert heights == [4, -6]
+
+
+def test_drawing_is_as_wide_as_the_text(nlp):
+    widths = [
+        float(parse(render(nlp(text))).find(f".//{SVG}svg").get("width"))
+        for text in ("Short.", "Not as short.", "Longer than a line. " * 50)
+    ]
+    assert widths[0] < widths[1] < 200 < 800 < widths[2] < 1000
+
+
+def test_labels_hide_no_arrowhead(nlp):
+    row = next(g for g in parse(render(many_relations(nlp))).iter(f"{SVG}g"))
+    names = [
+        part.get("class") for part in row if part.get("class") in ("relation", "tip")
+    ]
+    assert names == sorted(names) and names.count("tip") > 0
+
+
 @pytest.mark.parametrize("width", [1, 200, 960])
 def test_many_relations_stay_legible(nlp, width):
     doc = many_relations(nlp)
     html = render(doc, width=width)
     assert set(find(html, "relation")) == {
-        f"{head} → KNOWS → {tail}, score 0.500" for head, tail in permutations(doc.ents, 2)
+        f"{head} → KNOWS → {tail}, score 0.500"
+        for head, tail in permutations(doc.ents, 2)
     }
     for row in place_rows(doc, doc.ents, doc._.relations, width):
         for arc, other in permutations(row.arcs, 2):
