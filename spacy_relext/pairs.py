@@ -75,10 +75,8 @@ class Pairs:
     def reverse(self) -> Ints1d:
         """For each pair the index of the pair with head and tail exchanged, and
         its own where that is no candidate."""
-        keys = self._keys(self.head, self.tail)
-        order = numpy.argsort(keys, kind="stable")
-        position = self._search(keys[order], self._keys(self.tail, self.head))
-        return numpy.where(position < 0, numpy.arange(len(self)), order[position])
+        position = self.find(self.tail, self.head)
+        return numpy.where(position < 0, numpy.arange(len(self)), position)
 
     def find(self, head: Ints1d, tail: Ints1d) -> Ints1d:
         """Look pairs up.
@@ -86,10 +84,13 @@ class Pairs:
         head, tail (Ints1d): Indices of entities.
         RETURNS (Ints1d): The index of each pair, -1 for no candidate.
         """
-        keys = self._keys(self.head, self.tail)
+        if not len(self):
+            return numpy.full(len(head), -1)
+        keys, wanted = self._keys(self.head, self.tail), self._keys(head, tail)
         order = numpy.argsort(keys, kind="stable")
-        position = self._search(keys[order], self._keys(head, tail))
-        return numpy.where(position < 0, -1, order[position] if len(order) else -1)
+        position = numpy.searchsorted(keys, wanted, sorter=order)
+        found = order[numpy.minimum(position, len(keys) - 1)]
+        return numpy.where(keys[found] == wanted, found, -1)
 
     def flat_bounds(self, lengths: Ints1d) -> Tuple[Ints1d, Ints1d]:
         """The entities' bounds in the concatenated tokens of the batch.
@@ -102,13 +103,6 @@ class Pairs:
 
     def _keys(self, head: Ints1d, tail: Ints1d) -> Ints1d:
         return numpy.asarray(head, dtype="int64") * self.n_entities + tail
-
-    @staticmethod
-    def _search(keys: Ints1d, wanted: Ints1d) -> Ints1d:
-        if not len(keys):
-            return numpy.full(len(wanted), -1)
-        position = numpy.minimum(numpy.searchsorted(keys, wanted), len(keys) - 1)
-        return numpy.where(keys[position] == wanted, position, -1)
 
 
 def get_entities(doc: Doc, spans_key: Optional[str] = None) -> List[Span]:
