@@ -41,7 +41,7 @@ class Pairs:
         ]
         doc, start, end = numpy.asarray(rows, dtype="int32").reshape(-1, 3).T
         labels = [span.label for spans in entities for span in spans]
-        # One row an entity and doc, one entry a partner: n blocks of n tails.
+        # Each entity is the head of as many pairs as its doc has entities.
         n_partners = numpy.repeat(counts, counts)
         head = numpy.repeat(numpy.arange(len(rows), dtype="int32"), n_partners)
         offset = numpy.repeat(numpy.cumsum(counts) - counts, counts)
