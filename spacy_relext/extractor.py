@@ -13,10 +13,10 @@ from thinc.api import Config, Model, Optimizer, set_dropout_rate, to_numpy
 from thinc.types import Floats2d, Ints1d
 
 from .candidates import PairGenerator
+from .decoding import get_records
 from .objectives import Objective
 from .pairs import Pairs, get_entities
 from .relation import (
-    as_mention,
     ensure_extension,
     get_relations,
     has_relations,
@@ -241,35 +241,18 @@ class RelationExtractor(TrainablePipe):
         ensure_extension()
         docs, labels = list(docs), self.labels
         pairs, scores = prediction
-        rows, columns = self.objective.decide(scores).nonzero()
-        held = to_numpy(scores[rows, columns]).tolist()
-        rows, columns = to_numpy(rows), to_numpy(columns)
         if numpy.isnan(float(scores.sum())):
             warnings.warn(
                 f"{self.name}: some scores are not a number, and such pairs get no "
                 "relation. Is an earlier component, or the training, at fault?"
             )
-        head, tail = pairs.head[rows], pairs.tail[rows]
-        swap = numpy.isin(columns, self._symmetric_columns) & (tail < head)
-        head, tail = numpy.where(swap, tail, head), numpy.where(swap, head, tail)
-        first_entity = numpy.searchsorted(pairs.doc, numpy.arange(len(docs)))
-        first_row = numpy.searchsorted(pairs.doc[head], numpy.arange(len(docs) + 1))
-        for i, doc in enumerate(docs):
-            here = slice(first_row[i], first_row[i + 1])
-            records = [rec for rec in read_records(doc) if rec[0] not in labels]
-            if here.start < here.stop:
-                entities = get_entities(doc, self.cfg["spans_key"])
-                mentions = [as_mention(entity) for entity in entities]
-                records.extend(
-                    [labels[column], score, mentions[h], mentions[t]]
-                    for column, score, h, t in zip(
-                        columns[here],
-                        held[here],
-                        head[here] - first_entity[i],
-                        tail[here] - first_entity[i],
-                    )
-                )
-            write_records(doc, records)
+        rows, columns = self.objective.decide(scores).nonzero()
+        held = to_numpy(rows), to_numpy(columns), to_numpy(scores[rows, columns])
+        entities = [get_entities(doc, self.cfg["spans_key"]) for doc in docs]
+        found = get_records(entities, pairs, held, labels, self._symmetric_columns)
+        for doc, records in zip(docs, found):
+            others = [rec for rec in read_records(doc) if rec[0] not in labels]
+            write_records(doc, others + records)
 
     def update(
         self,
@@ -298,11 +281,11 @@ class RelationExtractor(TrainablePipe):
         if not any(len(doc) for doc in docs):
             return losses
         set_dropout_rate(self.model, drop)
-        pairs = self._sample(examples, self.candidates(docs))
+        pairs, truths = self._training_pairs(examples, self.candidates(docs))
         # Also without a pair: a listener that is skipped takes the gradient of the
         # other components away from the encoder that they share.
         logits, backprop = self.model.begin_update((docs, pairs))
-        loss, d_logits = self.get_loss(examples, (pairs, logits))
+        loss, d_logits = self._get_loss(logits, truths)
         backprop(d_logits)
         if sgd is not None:
             self.finish_update(sgd)
@@ -322,16 +305,7 @@ class RelationExtractor(TrainablePipe):
         RAISES (ValueError): Where the logits are not numbers.
         """
         pairs, logits = prediction
-        if not len(pairs):
-            return 0.0, logits
-        truths = self.model.ops.asarray2f(self._get_truths(list(examples), pairs))
-        d_logits, loss = self.objective.loss(self.model.ops, logits, truths)
-        if numpy.isnan(loss):
-            raise ValueError(
-                f"{self.name}: the loss is not a number. Lower the learning rate or "
-                "train without mixed precision."
-            )
-        return loss, d_logits
+        return self._get_loss(logits, self._get_truths(list(examples), pairs))
 
     def initialize(
         self,
@@ -415,12 +389,29 @@ class RelationExtractor(TrainablePipe):
     def _get_truths(self, examples: Sequence[Example], pairs: Pairs) -> Floats2d:
         return get_truths(examples, pairs, self.labels, self.cfg["symmetric_labels"])
 
-    def _sample(self, examples: Sequence[Example], pairs: Pairs) -> Pairs:
-        """The pairs to train on: none of a doc without annotation, and no more
-        than `max_pairs_per_doc` of another unless that many have a relation."""
+    def _training_pairs(
+        self, examples: Sequence[Example], pairs: Pairs
+    ) -> Tuple[Pairs, Floats2d]:
+        """The pairs to train on, and their truths: none of a doc without annotation,
+        and no more than `max_pairs_per_doc` of another unless that many have a
+        relation."""
         annotated = numpy.asarray([has_relations(eg.reference) for eg in examples])
         pairs = pairs.select(annotated[pairs.doc[pairs.head]])
+        truths = self._get_truths(examples, pairs)
         limit = self.cfg["max_pairs_per_doc"]
         if limit is None:
-            return pairs
-        return sample_pairs(pairs, self._get_truths(examples, pairs).any(axis=1), limit)
+            return pairs, truths
+        chosen = sample_pairs(pairs, truths.any(axis=1), limit)
+        return pairs.select(chosen), truths[chosen]
+
+    def _get_loss(self, logits: Floats2d, truths: Floats2d) -> Tuple[float, Floats2d]:
+        if not len(truths):
+            return 0.0, logits
+        ops = self.model.ops
+        d_logits, loss = self.objective.loss(ops, logits, ops.asarray2f(truths))
+        if numpy.isnan(loss):
+            raise ValueError(
+                f"{self.name}: the loss is not a number. Lower the learning rate or "
+                "train without mixed precision."
+            )
+        return loss, d_logits

@@ -55,14 +55,14 @@ def get_truths(
     return truths
 
 
-def sample_pairs(pairs: Pairs, positive: Array1d, max_pairs_per_doc: int) -> Pairs:
+def sample_pairs(pairs: Pairs, positive: Array1d, max_pairs_per_doc: int) -> Array1d:
     """All pairs with a relation, and a random choice of the others.
 
     pairs (Pairs): The pairs, in the order of the docs.
     positive (Array1d): Which of them have a relation.
     max_pairs_per_doc (int): Number of pairs of a doc, unless more than that have a
         relation.
-    RETURNS (Pairs): The pairs chosen, in the same order.
+    RETURNS (Array1d): Which pairs are chosen, as booleans.
     """
     doc_of_pair = pairs.doc[pairs.head]
     chance = numpy.where(positive, -1, numpy.random.random(len(pairs)))
@@ -71,7 +71,7 @@ def sample_pairs(pairs: Pairs, positive: Array1d, max_pairs_per_doc: int) -> Pai
     rank = numpy.arange(len(pairs)) - numpy.searchsorted(doc_of_pair, doc_of_pair)
     keep = positive.copy()
     keep[order[rank < max_pairs_per_doc]] = True
-    return pairs.select(keep)
+    return keep
 
 
 def in_both_directions(

@@ -206,10 +206,11 @@ def test_training_samples_negatives_and_keeps_gold_pairs():
     assert len(candidates) == 6 + 6 + 2 + 2
     chosen = set()
     for _ in range(20):
-        sample = pipe._sample(examples, candidates)
+        sample, truths = pipe._training_pairs(examples, candidates)
         doc_of_pair = sample.doc[sample.head]
         assert numpy.bincount(doc_of_pair).tolist() == [3, 3, 2, 2]
-        assert pipe._get_truths(examples, sample).sum() == 2 + 2 + 1
+        assert truths.sum() == 2 + 2 + 1
+        assert (truths == pipe._get_truths(examples, sample)).all()
         chosen.update(zip(sample.head.tolist(), sample.tail.tolist()))
     assert len(chosen) == len(candidates)
     assert len(pipe.candidates([eg.predicted for eg in examples])) == len(candidates)
@@ -218,8 +219,9 @@ def test_training_samples_negatives_and_keeps_gold_pairs():
 def test_fewer_pairs_than_gold_keeps_all_gold():
     nlp = make_nlp(max_pairs_per_doc=1)
     pipe, examples = nlp.get_pipe("relation_extractor"), make_examples(nlp)[:1]
-    sample = pipe._sample(examples, pipe.candidates([examples[0].predicted]))
-    assert len(sample) == 2 and pipe._get_truths(examples, sample).sum() == 2
+    candidates = pipe.candidates([examples[0].predicted])
+    sample, truths = pipe._training_pairs(examples, candidates)
+    assert len(sample) == 2 and truths.sum() == 2
 
 
 @pytest.mark.parametrize("limit", [0, -1])
