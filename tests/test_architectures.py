@@ -63,6 +63,50 @@ def test_every_choice_trains_and_reloads(sample, pooling, type_width, distance, 
     numpy.testing.assert_allclose(again.predict(sample), model.predict(sample), rtol=1e-5)
 
 
+def scores_of(pairs_of, **options):
+    """The scores of chosen pairs (head, tail) among mentions of one and the same word,
+    none of them near an end of the doc."""
+    doc = Doc(spacy.blank("en").vocab, words=["x"] * 40)
+    spans = [(10, 11, "P"), (12, 13, "P"), (20, 21, "P"), (22, 23, "L"), (30, 32, "P")]
+    doc.spans["sc"] = [Span(doc, *span) for span in spans]
+    pairs = Pairs.all([get_entities(doc, "sc")])
+    model = build(context=None, **options)
+    model.initialize(X=([doc], pairs), Y=numpy.zeros((1, 3), dtype="float32"))
+    for node in model.walk():
+        if node.has_param("b") and node.name == "linear":
+            node.set_param("b", node.ops.xp.ones_like(node.get_param("b")))
+    heads, tails = zip(*pairs_of)
+    return model.predict(([doc], pairs))[pairs.find(heads, tails)]
+
+
+@pytest.mark.parametrize("distance", [True, False])
+def test_a_pair_knows_distance_and_order_where_asked(distance):
+    near, far, back = scores_of([(0, 1), (0, 2), (1, 0)], type_width=0, distance=distance)
+    assert numpy.allclose(near, far, atol=1e-6) != distance
+    assert numpy.allclose(near, back, atol=1e-6) != distance
+
+
+@pytest.mark.parametrize("type_width", [4, 0])
+def test_a_pair_knows_entity_types_where_asked(type_width):
+    same, other = scores_of([(0, 2), (0, 3)], type_width=type_width, distance=False)
+    assert numpy.allclose(same, other, atol=1e-6) != bool(type_width)
+
+
+def test_depth_adds_hidden_layers():
+    def count(depth):
+        return sum(len(node.param_names) for node in build(depth=depth).walk())
+
+    assert count(1) < count(2) < count(3)
+
+
+def test_dropout_is_on_entities_and_on_pairs(sample):
+    model = build()
+    model.initialize(X=sample, Y=numpy.zeros((1, 3), dtype="float32"))
+    score = model.get_ref("score_pairs")
+    for layer in score.layers[:2]:
+        assert [n.name for n in layer.walk() if n.name == "dropout"] == ["dropout"]
+
+
 def test_blocks_do_not_change_scores(sample):
     model = build(block_size=5, context="max")
     model.initialize(X=sample, Y=numpy.zeros((1, 3), dtype="float32"))

@@ -1,4 +1,3 @@
-import random
 import subprocess
 import sys
 
@@ -252,17 +251,11 @@ def test_own_pair_generator_is_a_plain_function():
     nlp.update(examples)
 
 
-def test_generator_that_shuffles_and_one_that_fails():
+def test_generator_that_reorders_and_one_that_fails():
     nlp = make_nlp(n_updates=60)
     pipe, examples = nlp.get_pipe("relation_extractor"), make_examples(nlp)
     docs = [eg.predicted.copy() for eg in examples]
-
-    def shuffle(docs, pairs):
-        order = list(range(len(pairs)))
-        random.Random(0).shuffle(order)
-        return pairs.select(numpy.asarray(order))
-
-    pipe.pairs = shuffle
+    pipe.pairs = lambda docs, pairs: pairs.select(slice(None, None, -1))
     assert [triples(d) for d in nlp.pipe(docs)] == [triples(eg.reference) for eg in examples]
     pipe.pairs = lambda docs, pairs: None
     with pytest.raises(ValueError, match="must return Pairs"):
@@ -278,6 +271,8 @@ def test_two_extractors_share_a_doc(trained):
         expected = {("Ada", "FOUNDED", "Kestrel"), ("Kestrel", "BASED_IN", "Cork"), ("Ada", "LIVES_IN", "Cork")}
         assert triples(trained(doc)) == expected
         # Once more: what a component wrote before is replaced, not added to.
+        ada, _, cork = doc.ents
+        doc._.relations = [*doc._.relations, Relation(cork, ada, "FOUNDED")]
         assert triples(trained(doc)) == expected and len(doc._.relations) == 3
         assert trained.get_pipe("other").labels == ("LIVES_IN",)
     finally:
@@ -338,6 +333,18 @@ def test_label_unknown_to_the_model_counts_as_missed(trained):
     ]
     assert trained.get_pipe("relation_extractor").update(examples)["relation_extractor"] >= 0
     assert trained.evaluate(examples)["rels_r"] == pytest.approx(4 / 5)
+
+
+def test_dropout_is_applied_at_the_rate_asked_for():
+    nlp = make_nlp()
+    pipe, examples = nlp.get_pipe("relation_extractor"), make_examples(nlp)
+
+    def loss(drop):
+        return pipe.update(examples, drop=drop)["relation_extractor"]
+
+    assert loss(0.0) == loss(0.0)
+    assert len({loss(0.5) for _ in range(3)}) == 3
+    assert loss(0.0) == loss(0.0)
 
 
 def test_docs_without_annotation_are_not_learnt_from():

@@ -58,9 +58,25 @@ def test_entities_at_identical_offsets_make_no_pair(doc):
     assert sorted(bounds) == [(0, 2), (0, 2), (2, 0), (2, 0)]
 
 
-def test_nested_entities_make_pairs(doc):
-    doc.spans["sc"] = [Span(doc, 0, 3, label="PER"), Span(doc, 2, 3, label="PER")]
+@pytest.mark.parametrize("inner", [(0, 1), (1, 2), (2, 3)])
+def test_nested_entities_make_pairs(doc, inner):
+    doc.spans["sc"] = [Span(doc, 0, 3, label="PER"), Span(doc, *inner, label="PER")]
     assert len(Pairs.all([get_entities(doc, "sc")])) == 2
+
+
+def test_entities_of_a_span_group_come_in_text_order_without_empty_ones(doc):
+    bounds = [(4, 6), (0, 3), (2, 2), (0, 1)]
+    doc.spans["sc"] = [Span(doc, start, end, label="PER") for start, end in bounds]
+    found = [(span.start, span.end) for span in get_entities(doc, "sc")]
+    assert found == [(0, 1), (0, 3), (4, 6)]
+
+
+def test_flat_bounds_point_into_the_tokens_of_the_batch(doc):
+    empty, pairs = Doc(doc.vocab), all_pairs(doc, Doc(doc.vocab), doc)
+    starts, ends = pairs.flat_bounds([len(doc), len(empty), len(doc)])
+    tokens = [token.text for token in (*doc, *empty, *doc)]
+    found = [" ".join(tokens[i:j]) for i, j in zip(starts, ends)]
+    assert found == 2 * [ent.text for ent in doc.ents]
 
 
 def test_missing_span_group_is_empty(doc):

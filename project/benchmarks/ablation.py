@@ -30,6 +30,7 @@ VARIANTS: Dict[str, Dict[str, Any]] = {
     "context-attention": {"context": "attention"},
     "depth-1": {"depth": 1},
     "depth-2": {"depth": 2},
+    "hidden_width-128": {"hidden_width": 128},
 }
 
 
