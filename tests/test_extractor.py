@@ -240,6 +240,16 @@ def test_learnt_entity_types_are_saved(tmp_path):
         assert len(again.get_pipe("relation_extractor").candidates(docs)) == n_pairs
 
 
+def test_learnt_entity_types_hold_both_ways_for_a_symmetric_label():
+    nlp = make_nlp(
+        pairs={"@misc": "spacy-relext.entity_types.v1"}, symmetric_labels=["FOUNDED", "SPOUSE"]
+    )
+    docs = [make_examples(nlp)[0].predicted]
+    pairs = nlp.get_pipe("relation_extractor").candidates(docs)
+    # Ada, Kestrel, Cork: founding is taken for symmetric, having one's seat is not.
+    assert list(zip(pairs.head, pairs.tail)) == [(0, 1), (1, 0), (1, 2)]
+
+
 def test_own_pair_generator_is_a_plain_function():
     @registry.misc("test.forward_pairs.v1")
     def configure():
@@ -345,6 +355,18 @@ def test_dropout_is_applied_at_the_rate_asked_for():
     assert loss(0.0) == loss(0.0)
     assert len({loss(0.5) for _ in range(3)}) == 3
     assert loss(0.0) == loss(0.0)
+
+
+def test_update_alone_learns_and_adds_up_losses():
+    nlp = make_nlp()
+    pipe, examples = nlp.get_pipe("relation_extractor"), make_examples(nlp)
+    before = pipe.model.to_bytes()
+    losses = pipe.update(examples, losses={"other": 1.0})
+    first = losses["relation_extractor"]
+    assert pipe.model.to_bytes() == before and losses["other"] == 1.0
+    pipe.update(examples, sgd=nlp.create_optimizer(), losses=losses)
+    assert losses["relation_extractor"] == pytest.approx(2 * first)
+    assert pipe.model.to_bytes() != before
 
 
 def test_docs_without_annotation_are_not_learnt_from():
