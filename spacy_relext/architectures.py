@@ -67,9 +67,10 @@ def build_relation_model(
     _check_options(hidden_width, depth, type_width, context, block_size)
     embed_type = HashEmbed(type_width, N_TYPE_ROWS) if type_width else None
     hidden = [Relu(hidden_width, dropout=0.0) for _ in range(depth - 1)]
+    output = linear(nO)
     score = score_pairs(
         entities=chain(entity_vectors(pooling, embed_type), Dropout(0.0)),
-        output=chain(Dropout(0.0), *hidden, linear(nO)),
+        output=chain(Dropout(0.0), *hidden, output),
         width=hidden_width,
         distance=distance,
         context=CONTEXTS[context](hidden_width) if context else None,
@@ -78,6 +79,7 @@ def build_relation_model(
     model = chain(with_getitem(0, chain(tok2vec, flatten_tokens())), score)
     model.set_ref("tok2vec", tok2vec)
     model.set_ref("score_pairs", score)
+    model.set_ref("output", output)
     return model
 
 

@@ -23,7 +23,7 @@ def corpus(tmp_path_factory):
 
 def test_there_are_configs():
     names = {path.stem for path in CONFIGS}
-    assert names >= {"transformer_gpu", "transformer_cpu", "tok2vec_cpu", "joint_ner"}
+    assert names >= {"transformer_gpu", "transformer_cpu", "tok2vec_cpu", "joint_ner", "frozen"}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

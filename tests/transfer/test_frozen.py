@@ -96,13 +96,13 @@ def test_encodes_each_doc_once(tiny_encoder):
     assert all(numpy.array_equal(before[name], after[name]) for name in before)
 
 
-@pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1], [1, 2, 0]])
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
 def test_vectors_do_not_depend_on_the_batch(tiny_encoder, order):
-    """Neither on its padding, nor on which docs of it were there before; a doc longer
-    than the window of 64 has two spans."""
+    """Neither on its padding, nor on which docs of it were there before. The second
+    doc is longer than the window of 64, the third has the longest span."""
     plain, frozen = make_nlp(tiny_encoder), make_frozen(tiny_encoder)
     init(plain)
-    texts = ["Ada founded Kestrel in Cork.", "Bo slept. " * 30, "Dee and Bo visited it."]
+    texts = ["Ada founded Kestrel in Cork.", "Bo slept. " * 30, "Kestrel " * 40]
     expected = vectors(plain, [plain.make_doc(text) for text in texts])
     docs = [frozen.make_doc(texts[i]) for i in order]
     vectors(frozen, docs[:1])
@@ -221,6 +221,8 @@ def test_other_weights_are_never_answered_with_old_vectors(tiny_encoder, how):
     pipe, other_pipe = nlp.get_pipe("transformer"), other.get_pipe("transformer")
     for weight in other_pipe.model.transformer.parameters():
         weight.data *= 1.5
+    # From here on the number of changes to the weights tells nothing.
+    pipe.model.from_bytes(pipe.model.to_bytes())
     texts = ["Ada met Bo.", "Bo slept."]
     old = vectors(nlp, [nlp.make_doc(text) for text in texts])
     if how == "from_bytes":
@@ -253,7 +255,8 @@ def test_encoder_of_another_pipeline(tiny_encoder, tmp_path):
         frozen_components=["transformer"], annotating_components=["transformer"]
     )
     config["initialize"]["before_init"] = {"@callbacks": "spacy-relext.frozen_encoder.v1"}
-    config["corpora"]["train"] = {"@readers": "test_frozen.examples.v1"}
+    for corpus in ("train", "dev"):
+        config["corpora"][corpus] = {"@readers": "test_frozen.examples.v1"}
     nlp = init_nlp(config)
     counts = count_encoded(nlp)
     for _ in range(2):
@@ -268,13 +271,19 @@ def read_examples():
 
 @pytest.mark.parametrize("max_docs", [0, -1])
 def test_max_docs_out_of_range(max_docs):
-    with pytest.raises(ValueError, match=f"max_docs must be at least 1.* found: {max_docs}"):
+    with pytest.raises(
+        ValueError, match=f"max_docs must be at least 1.* found: {max_docs}"
+    ):
         create_frozen_encoder(max_docs=max_docs)
 
 
 def test_component_that_is_none_or_no_transformer(tiny_encoder):
     nlp = make_nlp(tiny_encoder)
-    with pytest.raises(ValueError, match="one of transformer, relation_extractor, found: 'x'"):
+    with pytest.raises(
+        ValueError, match="one of transformer, relation_extractor, found: 'x'"
+    ):
         create_frozen_encoder("x")(nlp)
-    with pytest.raises(ValueError, match="found: 'relation_extractor', which is a Relation"):
+    with pytest.raises(
+        ValueError, match="found: 'relation_extractor', which is a Relation"
+    ):
         create_frozen_encoder("relation_extractor")(nlp)

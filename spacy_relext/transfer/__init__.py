@@ -1,0 +1,1 @@
+"""What a relation extractor takes over from elsewhere."""
