@@ -8,16 +8,19 @@ import typer
 from spacy import util
 from spacy.cli._util import import_code, setup_gpu
 from spacy.language import Language
-from spacy.training import Corpus
+from spacy.training import Corpus, Example
 from wasabi import msg
 
 from ..corpus import hand_entities_over
+from ..curve import get_curve, rank_candidates
 from ..extractor import RelationExtractor
 from ..relation import has_relations
 from . import relext
 
 # What a component assigns that decides which entities there are.
 ENTITY_ATTRS = ("doc.ents", "doc.spans")
+# The score that every relation extractor has, after the key of its scorer.
+RECALL = "_candidate_recall"
 
 
 @relext.command("evaluate")
@@ -27,6 +30,7 @@ def evaluate_cli(
     data_path: Path = typer.Argument(..., help="Location of binary evaluation data in .spacy format", exists=True),
     gold_entities: bool = typer.Option(False, "--gold-entities", "-G", help="Give the pipeline the entities of the data instead of having it find its own"),
     output: Optional[Path] = typer.Option(None, "--output", "-o", help="Output JSON file for metrics", dir_okay=False),
+    curve: bool = typer.Option(False, "--curve", "-C", help="Also score all thresholds: the precision-recall curve and the area under it"),
     code_path: Optional[Path] = typer.Option(None, "--code", "-c", help="Path to Python file with additional code to be imported"),
     use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
     # fmt: on
@@ -38,7 +42,14 @@ def evaluate_cli(
     """
     import_code(code_path)
     setup_gpu(use_gpu)
-    evaluate(model, data_path, gold_entities=gold_entities, output=output, silent=False)
+    evaluate(
+        model,
+        data_path,
+        gold_entities=gold_entities,
+        output=output,
+        curve=curve,
+        silent=False,
+    )
 
 
 def evaluate(
@@ -47,6 +58,7 @@ def evaluate(
     *,
     gold_entities: bool = False,
     output: Optional[Path] = None,
+    curve: bool = False,
     silent: bool = True,
 ) -> Dict[str, Any]:
     """Score the relations that a pipeline finds.
@@ -56,6 +68,8 @@ def evaluate(
     gold_entities (bool): Whether to hand the gold entities over; components that
         declare that they assign entities or spans are then left out.
     output (Optional[Path]): JSON file for the scores.
+    curve (bool): Whether to add the area under the precision-recall curve, as
+        `rels_pr_auc`, and its points, as `rels_pr_curve`. It runs the pipeline again.
     silent (bool): Whether to print nothing but errors.
     RETURNS (Dict[str, Any]): The scores of the pipeline.
     """
@@ -88,6 +102,10 @@ def evaluate(
         finders = _find_entity_components(nlp, read)
     with nlp.select_pipes(disable=finders if gold_entities else []):
         scores = nlp.evaluate(examples)
+        if curve:
+            for name, pipe in nlp.pipeline:
+                if isinstance(pipe, RelationExtractor):
+                    scores.update(_score_curve(nlp, name, pipe, examples))
     scores["entities"] = "gold" if gold_entities else "predicted"
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -95,11 +113,31 @@ def evaluate(
     if not silent:
         _print_entities(gold_entities, finders)
         for name in scores:
-            if name.endswith("_candidate_recall"):
-                _print_scores(scores, name[: -len("_candidate_recall")])
+            if name.endswith(RECALL):
+                _print_scores(scores, name[: -len(RECALL)])
         if output is not None:
             msg.good(f"Saved results to {output}")
     return scores
+
+
+def _score_curve(
+    nlp: Language, name: str, pipe: RelationExtractor, examples: List[Example]
+) -> Dict[str, Any]:
+    # What comes later may throw away what the extractor listens to.
+    later = nlp.pipe_names[nlp.pipe_names.index(name) + 1 :]
+    with nlp.select_pipes(disable=later):
+        docs = nlp.pipe(eg.predicted.copy() for eg in examples)
+        examples = [Example(doc, eg.reference) for doc, eg in zip(docs, examples)]
+    scores = pipe.score(examples)
+    curves = {}
+    for key in (x[: -len(RECALL)] for x in scores if x.endswith(RECALL)):
+        per_type = scores[f"{key}_per_type"]
+        n_true = sum(row["support"] for row in per_type.values())
+        if n_true:
+            found = get_curve(*rank_candidates(pipe, examples, set(per_type)), n_true)
+            curves[f"{key}_pr_auc"] = found.area
+            curves[f"{key}_pr_curve"] = found.points
+    return curves
 
 
 def _find_entity_components(nlp: Language, attrs: Tuple[str, ...]) -> List[str]:
@@ -132,7 +170,9 @@ def _print_scores(scores: Dict[str, Any], key: str) -> None:
         for name, prefix in (("micro", ""), ("macro", "macro_"))
     ]
     msg.table(rows, header=("", "P", "R", "F"), divider=True, aligns=tuple("lrrr"), title=key)
-    msg.text(f"Candidate recall: {_percent(scores[f'{key}_candidate_recall'])}")
+    msg.text(f"Candidate recall: {_percent(scores[key + RECALL])}")
+    if f"{key}_pr_auc" in scores:
+        msg.text(f"Area under the precision-recall curve: {_percent(scores[f'{key}_pr_auc'])}")
     rows = [
         (label, *(_percent(row[x]) for x in "prf"), str(row["support"]))
         for label, row in scores[f"{key}_per_type"].items()

@@ -45,6 +45,20 @@ def test_gold_entities(model, data, tmp_path):
         assert label in result.output
 
 
+def test_curve_looks_behind_what_throws_vectors_away(model, data, tmp_path):
+    nlp = spacy.load(model)
+    nlp.add_pipe("doc_cleaner", config={"attrs": {"tensor": None}})
+    nlp.to_disk(tmp_path / "model")
+    output = tmp_path / "metrics.json"
+    result = run(tmp_path / "model", data, "-G", "--curve", "--output", output)
+    assert result.exit_code == 0, result.output
+    assert "Area under the precision-recall curve: 100.00" in result.output
+    metrics = json.loads(output.read_text())
+    assert metrics["rels_pr_auc"] == pytest.approx(1)
+    assert metrics["rels_pr_curve"][-1]["r"] == 1
+    assert metrics["rels_f"] == 1
+
+
 def test_without_entities_it_says_so(model, data):
     result = run(model, data)
     assert result.exit_code == 0

@@ -1,0 +1,100 @@
+"""The precision-recall curve of a relation extractor, and the area under it."""
+
+from typing import Any, Collection, Dict, Iterable, List, NamedTuple, Optional, Tuple
+
+import numpy
+from spacy.training import Example
+from spacy.util import minibatch
+from thinc.api import to_numpy
+from thinc.types import Floats1d
+
+from .extractor import RelationExtractor
+from .relation import has_relations
+from .truths import get_truths
+
+N_POINTS = 100
+N_DOCS_TOGETHER = 32
+
+
+class Curve(NamedTuple):
+    """Precision and recall at each threshold, the highest threshold first.
+
+    threshold (Floats1d): The scores from which a candidate is taken, each once.
+    precision (Floats1d): The share of those taken that is right.
+    recall (Floats1d): The share of what is there to be found that was taken.
+    """
+
+    threshold: Floats1d
+    precision: Floats1d
+    recall: Floats1d
+
+    @property
+    def area(self) -> float:
+        """RETURNS (float): The area under the curve, as the average precision: the
+        precision at each threshold, weighted by the gain in recall. Nothing is
+        interpolated, which would be too good (Davis and Goadrich 2006, "The
+        Relationship Between Precision-Recall and ROC Curves")."""
+        gains = numpy.diff(self.recall, prepend=0)
+        return float((gains * self.precision).sum())
+
+    @property
+    def points(self) -> List[Dict[str, Any]]:
+        """RETURNS (List[Dict[str, float]]): What it takes to draw the curve: at most
+        100 of its points, about evenly spaced in recall, as plain values."""
+        if not len(self.recall):
+            return []
+        wanted = numpy.linspace(self.recall[0], self.recall[-1], N_POINTS)
+        rows = numpy.unique(numpy.searchsorted(self.recall, wanted))
+        return [
+            {"threshold": threshold, "p": precision, "r": recall}
+            for threshold, precision, recall in zip(*(x[rows].tolist() for x in self))
+        ]
+
+
+def get_curve(scores: Floats1d, truths: Floats1d, n_true: int) -> Curve:
+    """The curve over all thresholds.
+
+    scores (Floats1d): The scores of the candidates.
+    truths (Floats1d): Which of them are right, 1 or 0.
+    n_true (int): Number of what is there to be found, above 0; what is no candidate
+        is found at no threshold.
+    RETURNS (Curve): The curve, empty without candidates.
+    """
+    scores = numpy.nan_to_num(scores)
+    order = numpy.argsort(-scores, kind="stable")
+    scores, n_right = scores[order], numpy.cumsum(truths[order], dtype="float64")
+    # Candidates with the same score are taken together.
+    last = numpy.flatnonzero(numpy.diff(scores, append=-1))
+    n_right = n_right[last]
+    return Curve(scores[last], n_right / (last + 1), n_right / n_true)
+
+
+def rank_candidates(
+    pipe: RelationExtractor,
+    examples: Iterable[Example],
+    labels: Optional[Collection[str]] = None,
+) -> Tuple[Floats1d, Floats1d]:
+    """The scores of all candidate pairs and labels, whether they hold or not.
+
+    pipe (RelationExtractor): The relation extractor.
+    examples (Iterable[Example]): The examples, their predicted docs as the relation
+        extractor gets them: what finds entities and what it listens to has run. Those
+        whose reference has no relations annotated are left out.
+    labels (Optional[Collection[str]]): The labels to consider; None for all.
+    RETURNS (Tuple[Floats1d, Floats1d]): The scores, one for both directions of a
+        symmetric label, and which of them are right, 1 or 0; in main memory.
+    """
+    symmetric = pipe.cfg["symmetric_labels"]
+    is_wanted = numpy.asarray([labels is None or label in labels for label in pipe.labels])
+    is_symmetric = numpy.asarray([label in symmetric for label in pipe.labels])
+    annotated = (eg for eg in examples if has_relations(eg.reference))
+    scores, truths = [numpy.zeros(0, dtype="f")], [numpy.zeros(0, dtype="f")]
+    for batch in minibatch(annotated, N_DOCS_TOGETHER):
+        pairs, batch_scores = pipe.predict([eg.predicted for eg in batch])
+        batch_truths = get_truths(batch, pairs, pipe.labels, symmetric)
+        has_reverse = pairs.reverse != numpy.arange(len(pairs))
+        is_second = has_reverse & (pairs.tail < pairs.head)
+        keep = is_wanted & ~(is_second[:, None] & is_symmetric)
+        scores.append(to_numpy(batch_scores)[keep])
+        truths.append(batch_truths[keep])
+    return numpy.concatenate(scores), numpy.concatenate(truths)
