@@ -31,7 +31,7 @@ N_TYPE_ROWS = 500
 @registry.architectures("spacy-relext.RelationModel.v1")
 def build_relation_model(
     tok2vec: Model[List[Doc], List[Floats2d]],
-    hidden_width: int = 256,
+    hidden_width: int = 128,
     depth: int = 1,
     pooling: str = "mean",
     type_width: int = 32,

@@ -4,7 +4,6 @@ A variant departs from the recipe of the benchmark in what its name says. What w
 trained is not trained again, so an interrupted run goes on where it stopped.
 """
 
-from inspect import signature
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -13,8 +12,15 @@ import typer
 from spacy.util import make_tempdir
 from wasabi import msg
 
-from spacy_relext.architectures import build_relation_model
-from tasks import TASKS, as_percent, full_name, read_settings, run, summarise
+from tasks import (
+    TASKS,
+    as_percent,
+    full_name,
+    get_model_defaults,
+    read_settings,
+    run,
+    summarise,
+)
 
 # The first variant is the recipe as it stands; the others say their own settings, so
 # that they mean the same whatever the model's defaults are.
@@ -31,6 +37,7 @@ VARIANTS: Dict[str, Dict[str, Any]] = {
     "depth-1": {"depth": 1},
     "depth-2": {"depth": 2},
     "hidden_width-128": {"hidden_width": 128},
+    "hidden_width-256": {"hidden_width": 256},
 }
 
 
@@ -94,12 +101,9 @@ def get_changes(variant: str, base: Dict[str, Any]) -> Dict[str, Any]:
     RETURNS (Dict[str, Any]): Settings by their full names, but for those that are the
         recipe's.
     """
-    defaults = signature(build_relation_model).parameters
-    changes = {}
-    for name, value in VARIANTS[variant].items():
-        if base.get(full_name(name), defaults[name].default) != value:
-            changes[full_name(name)] = value
-    return changes
+    recipe = {**get_model_defaults(), **base}
+    changes = {full_name(name): value for name, value in VARIANTS[variant].items()}
+    return {name: value for name, value in changes.items() if recipe[name] != value}
 
 
 def make_markdown(table: Dict[str, Dict[str, List[float]]], names: List[str]) -> str:

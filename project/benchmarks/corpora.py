@@ -25,7 +25,7 @@ from spacy_relext import Relation, get_relations, set_relations
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 N_TUNE_DEV = 800
-N_ABLATION = 2000
+N_ABLATION = 1500
 N_SAMPLE = 200
 
 NOMINAL = "NOMINAL"

@@ -1,6 +1,7 @@
 """The benchmark tasks: how each is trained through `spacy train`, and scored."""
 
 from dataclasses import dataclass, field
+from inspect import signature
 from pathlib import Path
 from random import Random
 from statistics import mean, stdev
@@ -19,6 +20,7 @@ from spacy.vocab import Vocab
 from wasabi import msg
 
 from semeval_score import score_pipeline
+from spacy_relext.architectures import build_relation_model
 from spacy_relext.corpus import create_entity_corpus
 
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "benchmark.cfg"
@@ -133,7 +135,12 @@ def run(
     settings = {**task.settings, **settings, "system.seed": seed}
     if limit:
         settings["corpora.train.limit"] = limit
-    setup = {"train": train_path.stem, "test": test_path.stem, "settings": settings}
+    setup = {
+        "train": train_path.stem,
+        "test": test_path.stem,
+        # With the model's defaults, which may be others another day.
+        "settings": {**get_model_defaults(), **settings},
+    }
     if output.exists():
         result = dict(srsly.read_json(output))
         if result["setup"] == setup:
@@ -200,6 +207,19 @@ def read_settings(options: Iterable[str]) -> Settings:
             msg.fail(f"Expected name=value, found: {option}", exits=1)
         settings[full_name(name)] = _parse(value)
     return settings
+
+
+def get_model_defaults() -> Settings:
+    """The options of the model that have a default.
+
+    RETURNS (Dict[str, Any]): The defaults by their full names.
+    """
+    parameters = signature(build_relation_model).parameters.values()
+    return {
+        full_name(option.name): option.default
+        for option in parameters
+        if option.default is not option.empty and option.name != "nO"
+    }
 
 
 def full_name(name: str) -> str:

@@ -41,6 +41,16 @@ def test_variant_changes_what_it_says(ablation):
     assert ablation.get_changes("context-none", {context: "max"}) == {context: None}
 
 
+def test_setup_says_the_defaults_of_the_model(ablation):
+    defaults = ablation.get_model_defaults()
+    assert defaults[ablation.full_name("block_size")] == 4096
+    # What a variant changes is an option of the model.
+    for changes in ablation.VARIANTS.values():
+        assert {ablation.full_name(name) for name in changes} <= set(defaults)
+    for name in ("tok2vec", "nO"):
+        assert ablation.full_name(name) not in defaults
+
+
 def test_schedule_covers_training(ablation, tmp_path):
     import tasks
 
