@@ -1,0 +1,278 @@
+"""Augmenters that keep entities and relations; spaCy's own lose the relations.
+
+Each takes `level`, the share of the examples that it changes, and `keep_original`.
+As spaCy's do, a changed example takes the place of its original, unless
+`keep_original` asks for both. `spacy train` reads a corpus once where
+`training.max_epochs` is 0 or more: an original that was replaced is then never
+trained on. With -1 the corpus is read, and changed anew, in each epoch. All draws
+are made with Python's `random`, so that `training.seed` makes them repeatable.
+
+An entity is here any span of `doc.ents` or of a group of `doc.spans`, and any head
+or tail of a relation: none of them loses its bounds, whichever augmenter is used.
+"""
+
+import random
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from spacy.util import registry
+
+from ..pairs import get_entities
+from .names import Names, normal_text
+from .rebuild import Edit, iter_spans, rebuild_example
+
+Augmenter = Callable[[Language, Example], Iterator[Example]]
+
+
+@registry.augmenters("spacy-relext.mask_tokens.v1")
+def create_mask_tokens_augmenter(
+    level: float,
+    token_share: float = 0.15,
+    mask: str = "[MASK]",
+    keep_original: bool = False,
+) -> Augmenter:
+    """Put a mask in the place of tokens outside entities.
+
+    level (float): The share of the examples to change, 0 to 1.
+    token_share (float): The probability of each token to be masked, 0 to 1.
+    mask (str): The mask, one token of the reference whatever the tokenizer makes
+        of it.
+    keep_original (bool): Whether to yield the original too.
+    RAISES (ValueError): Where an option is out of its range, and where the mask is
+        empty or has whitespace in it.
+    """
+    _check_shares("mask_tokens", level=level, token_share=token_share)
+    if not mask or mask.split() != [mask]:
+        raise ValueError(
+            "spacy-relext.mask_tokens.v1: mask must be a text without whitespace, "
+            f"found: {mask!r}"
+        )
+
+    def mask_tokens(nlp: Language, doc: Doc) -> List[Edit]:
+        inside = _covered(doc)
+        return [
+            Edit(token.i, token.i + 1, [mask], [bool(token.whitespace_)])
+            for token in doc
+            if token.i not in inside
+            and not token.is_space
+            and random.random() < token_share
+        ]
+
+    return _build_augmenter(mask_tokens, level, keep_original)
+
+
+@registry.augmenters("spacy-relext.word_noise.v1")
+def create_word_noise_augmenter(
+    level: float,
+    word_share: float = 0.1,
+    include_entities: bool = False,
+    keep_original: bool = False,
+) -> Augmenter:
+    """Misspell words: swap two letters, drop one, or double one. Only words of two
+    letters or more are changed.
+
+    level (float): The share of the examples to change, 0 to 1.
+    word_share (float): The probability of each word to be misspelt, 0 to 1.
+    include_entities (bool): Whether to misspell words of entities too.
+    keep_original (bool): Whether to yield the original too.
+    RAISES (ValueError): Where an option is out of its range.
+    """
+    _check_shares("word_noise", level=level, word_share=word_share)
+
+    def misspell_words(nlp: Language, doc: Doc) -> List[Edit]:
+        inside = set() if include_entities else _covered(doc)
+        return [
+            Edit(token.i, token.i + 1, [misspell(token.text)], [bool(token.whitespace_)])
+            for token in doc
+            if token.i not in inside
+            and token.is_alpha
+            and len(token) > 1
+            and random.random() < word_share
+        ]
+
+    return _build_augmenter(misspell_words, level, keep_original)
+
+
+@registry.augmenters("spacy-relext.mask_entities.v1")
+def create_mask_entities_augmenter(
+    level: float,
+    entity_share: float = 1.0,
+    template: str = "[{label}]",
+    spans_key: Optional[str] = None,
+    keep_original: bool = False,
+) -> Augmenter:
+    """Put an entity's type in the place of its text, so that a model cannot learn
+    names. Mentions of one text and type are masked all or none. A mention stays as
+    it is where it has no label or two, and where another span starts or ends
+    within it.
+
+    level (float): The share of the examples to change, 0 to 1.
+    entity_share (float): The probability of each name to be masked, 0 to 1.
+    template (str): The text to put there; {label} stands for the type.
+    spans_key (Optional[str]): None for `doc.ents`, else the group of `doc.spans`.
+    keep_original (bool): Whether to yield the original too.
+    RAISES (ValueError): Where an option is out of its range, and where the template
+        lacks {label} or has whitespace around it.
+    """
+    _check_shares("mask_entities", level=level, entity_share=entity_share)
+    if "{label}" not in template or template != template.strip():
+        raise ValueError(
+            "spacy-relext.mask_entities.v1: template must hold {label} and have no "
+            f"whitespace around it, found: {template!r}"
+        )
+
+    def mask_entities(nlp: Language, doc: Doc) -> List[Edit]:
+        def fill_in(span: Span) -> Optional[str]:
+            return template.replace("{label}", span.label_) if span.label else None
+
+        return _rename(nlp, doc, spans_key, entity_share, fill_in)
+
+    return _build_augmenter(mask_entities, level, keep_original)
+
+
+@registry.augmenters("spacy-relext.replace_entities.v1")
+def create_replace_entities_augmenter(
+    level: float,
+    path: Optional[Path],
+    entity_share: float = 1.0,
+    spans_key: Optional[str] = None,
+    keep_original: bool = False,
+) -> Augmenter:
+    """Put the text of another entity of the same type in the place of an entity's.
+    Mentions of one text and type get the same text, others another; none gets a
+    text that its doc has already. A mention stays as it is where no text is left
+    for its type, where it has two labels, and where another span starts or ends
+    within it. The `kb_id` of a replaced mention, and of a span around it, and the
+    lemma are dropped: they name another thing.
+
+    level (float): The share of the examples to change, 0 to 1.
+    path (Optional[Path]): The entities to draw from: a .spacy file, or a directory
+        of such, read when it is first needed.
+    entity_share (float): The probability of each name to be replaced, 0 to 1.
+    spans_key (Optional[str]): None for `doc.ents`, else the group of `doc.spans`,
+        in the corpus to draw from as well.
+    keep_original (bool): Whether to yield the original too.
+    RAISES (ValueError): Where an option is out of its range, where there is nothing
+        at the path and, when called, where the corpus has no entities.
+    """
+    _check_shares("replace_entities", level=level, entity_share=entity_share)
+    names = Names(path, spans_key)
+
+    def replace_entities(nlp: Language, doc: Doc) -> List[Edit]:
+        known = names.read(nlp.vocab)
+        taken = {normal_text(span) for span in get_entities(doc, spans_key)}
+
+        def draw(span: Span) -> Optional[str]:
+            candidates = known.get(span.label_, [])
+            # One more than there are taken, so that one of them is free.
+            drawn = random.sample(candidates, min(len(candidates), len(taken) + 1))
+            free = next((name for name in drawn if name not in taken), None)
+            if free is not None:
+                taken.add(free)
+            return free
+
+        return _rename(nlp, doc, spans_key, entity_share, draw)
+
+    return _build_augmenter(replace_entities, level, keep_original, other_things=True)
+
+
+@registry.augmenters("spacy-relext.chain_augmenters.v1")
+def create_augmenter_chain(*augmenters: Augmenter) -> Augmenter:
+    """Several augmenters in turn, each getting all that the one before it yields.
+
+    *augmenters (Augmenter): The augmenters. Those of spaCy itself drop the relations
+        of the examples that they change.
+    """
+
+    def augment(nlp: Language, example: Example) -> Iterator[Example]:
+        examples = [example]
+        for augmenter in augmenters:
+            examples = [new for old in examples for new in augmenter(nlp, old)]
+        yield from examples
+
+    return augment
+
+
+def misspell(word: str) -> str:
+    """Swap two neighbouring letters, drop one, or double one.
+
+    word (str): The word, two letters or more.
+    RETURNS (str): The word misspelt; a swap of two equal letters leaves it as it is.
+    """
+    i = random.randrange(len(word) - 1)
+    swapped = word[:i] + word[i + 1] + word[i] + word[i + 2 :]
+    dropped = word[:i] + word[i + 1 :]
+    doubled = word[: i + 1] + word[i:]
+    return random.choice([swapped, dropped, doubled])
+
+
+def _build_augmenter(
+    make_edits: Callable[[Language, Doc], List[Edit]],
+    level: float,
+    keep_original: bool,
+    other_things: bool = False,
+) -> Augmenter:
+    def augment(nlp: Language, example: Example) -> Iterator[Example]:
+        edits = make_edits(nlp, example.reference) if random.random() < level else []
+        if keep_original or not edits:
+            yield example
+        if edits:
+            yield rebuild_example(nlp, example, edits, other_things)
+
+    return augment
+
+
+def _rename(
+    nlp: Language,
+    doc: Doc,
+    spans_key: Optional[str],
+    share: float,
+    draw: Callable[[Span], Optional[str]],
+) -> List[Edit]:
+    """One new text (None for none) for all mentions of one text and type."""
+    texts: Dict[Tuple[str, int], Optional[str]] = {}
+    edits = []
+    for span in _replaceable(doc, spans_key):
+        key = (normal_text(span), span.label)
+        if key not in texts:
+            texts[key] = draw(span) if random.random() < share else None
+        text = texts[key]
+        if text is not None and text != span.text:
+            tokens = nlp.make_doc(text)
+            spaces = [bool(token.whitespace_) for token in tokens]
+            spaces[-1] = bool(span[-1].whitespace_)
+            words = [token.text for token in tokens]
+            edits.append(Edit(span.start, span.end, words, spaces))
+    return edits
+
+
+def _replaceable(doc: Doc, spans_key: Optional[str]) -> List[Span]:
+    """The entities with one label, within which no other span starts or ends."""
+    bounds = {bound for span in iter_spans(doc) for bound in (span.start, span.end)}
+    entities = get_entities(doc, spans_key)
+    labels: Dict[Tuple[int, int], Set[int]] = {}
+    for span in entities:
+        labels.setdefault((span.start, span.end), set()).add(span.label)
+    return [
+        span
+        for span in entities
+        if len(labels[span.start, span.end]) == 1
+        and bounds.isdisjoint(range(span.start + 1, span.end))
+    ]
+
+
+def _covered(doc: Doc) -> Set[int]:
+    """The tokens of entities, which are not to be changed."""
+    return {i for span in iter_spans(doc) for i in range(span.start, span.end)}
+
+
+def _check_shares(augmenter: str, **shares: float) -> None:
+    for option, share in shares.items():
+        if not 0 <= share <= 1:
+            raise ValueError(
+                f"spacy-relext.{augmenter}.v1: {option} must lie between 0 and 1, "
+                f"found: {share}"
+            )

@@ -1,0 +1,233 @@
+"""Copies of docs and examples with other words, and the same entities and relations."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Collection, Iterator, List, Set, Tuple
+
+import numpy
+from spacy.language import Language
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example
+
+from ..corpus import hand_entities_over
+from ..relation import (
+    USER_DATA_KEY,
+    Relation,
+    get_relations,
+    has_relations,
+    set_relations,
+)
+
+ATTRIBUTES = ["TAG", "POS", "MORPH", "LEMMA", "DEP", "HEAD", "SENT_START"]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """New words for some tokens of a doc.
+
+    start, end (int): The tokens that are replaced, end exclusive.
+    words (List[str]): The words, at least one.
+    spaces (List[bool]): Whether a space follows each of them.
+    """
+
+    start: int
+    end: int
+    words: List[str]
+    spaces: List[bool]
+
+
+def rebuild_example(
+    nlp: Language, example: Example, edits: List[Edit], other_things: bool = False
+) -> Example:
+    """A copy of an example with other words in the reference. The predicted doc is
+    tokenised anew, as by spaCy's own augmenters, and gets the entities of the
+    reference where the old one had entities or groups of spans.
+
+    A space is put between an entity and its neighbour where the tokenizer would
+    make one token of the two on account of the new words ("Ada[MASK]").
+
+    nlp (Language): The pipeline, for its tokenizer.
+    example (Example): The example.
+    edits (List[Edit]): As `rebuild` takes them.
+    other_things (bool): As `rebuild` takes it.
+    RETURNS (Example): The copy.
+    """
+    reference, new = rebuild(example.reference, edits, other_things)
+    rebuilt = Example(_make_predicted(nlp, reference), reference)
+    joined = _find_joined(rebuilt, new)
+    if joined:
+        reference, _ = rebuild(example.reference, edits, other_things, apart=joined)
+        rebuilt = Example(_make_predicted(nlp, reference), reference)
+    if example.predicted.has_annotation("ENT_IOB"):
+        hand_entities_over(rebuilt)
+    for spans_key in example.predicted.spans:
+        hand_entities_over(rebuilt, spans_key)
+    return rebuilt
+
+
+def rebuild(
+    doc: Doc,
+    edits: List[Edit],
+    other_things: bool = False,
+    apart: Collection[int] = (),
+) -> Tuple[Doc, Set[int]]:
+    """A copy of a doc with other words, and with its entities, span groups and
+    relations. Token annotation is kept where one token takes the place of one;
+    dependents of a token that is gone have no head then. Categories and user data
+    of the doc are kept, custom attributes of tokens and spans are not.
+
+    doc (Doc): The doc.
+    edits (List[Edit]): The new words. Edits do not overlap, and no span of the doc
+        starts or ends within one.
+    other_things (bool): Whether the new words name other things, so that `kb_id`
+        and lemma hold no more.
+    apart (Collection[int]): Tokens of the copy to put a space before.
+    RETURNS (Tuple[Doc, Set[int]]): The copy, and which of its tokens are new.
+    """
+    changed = numpy.zeros(len(doc), dtype=bool)
+    for edit in edits:
+        changed[edit.start : edit.end] = True
+    pieces = edits + [
+        Edit(token.i, token.i + 1, [token.text], [bool(token.whitespace_)])
+        for token in doc
+        if not changed[token.i]
+    ]
+    pieces.sort(key=attrgetter("start"))
+    starts = numpy.asarray([piece.start for piece in pieces], dtype="int64")
+    ends = numpy.asarray([piece.end for piece in pieces], dtype="int64")
+    n_words = numpy.asarray([len(piece.words) for piece in pieces], dtype="int64")
+    # For each new token the first of the old ones whose place it takes, and for
+    # each old bound between tokens the new one.
+    origin = numpy.repeat(starts, n_words)
+    one_to_one = numpy.repeat((ends - starts == 1) & (n_words == 1), n_words)
+    new_starts = numpy.cumsum(n_words) - n_words
+    position = numpy.append(numpy.repeat(new_starts, ends - starts), len(origin))
+
+    spaces = [space for piece in pieces for space in piece.spaces]
+    for i in apart:
+        spaces[i - 1] = True
+    copy = Doc(
+        doc.vocab,
+        words=[word for piece in pieces for word in piece.words],
+        spaces=None if doc.has_unknown_spaces else spaces,
+        user_data={k: deepcopy(v) for k, v in doc.user_data.items() if _is_of_doc(k)},
+    )
+    copy.cats = dict(doc.cats)
+    is_new = changed[origin]
+    _copy_attributes(doc, copy, origin, one_to_one, position, is_new & other_things)
+
+    def move(span: Span) -> Span:
+        renamed = other_things and changed[span.start : span.end].any()
+        return Span(
+            copy,
+            int(position[span.start]),
+            int(position[span.end]),
+            label=span.label,
+            kb_id=0 if renamed else span.kb_id,
+            span_id=span.id,
+        )
+
+    tokens = [doc[int(i)] for i in origin]
+    copy.set_ents(
+        [move(span) for span in doc.ents],
+        missing=[copy[i : i + 1] for i, t in enumerate(tokens) if not t.ent_iob],
+        blocked=[
+            copy[i : i + 1]
+            for i, t in enumerate(tokens)
+            if t.ent_iob == 3 and not t.ent_type
+        ],
+    )
+    for key, group in doc.spans.items():
+        spans = [move(span) for span in group]
+        copy.spans[key] = SpanGroup(
+            copy, name=group.name, attrs=deepcopy(group.attrs), spans=spans
+        )
+    if has_relations(doc):
+        moved = (
+            Relation(
+                move(relation.head), move(relation.tail), relation.label, relation.score
+            )
+            for relation in get_relations(doc)
+        )
+        set_relations(copy, moved)
+    return copy, set(numpy.flatnonzero(is_new).tolist())
+
+
+def iter_spans(doc: Doc) -> Iterator[Span]:
+    """Every span whose bounds an edit has to respect.
+
+    doc (Doc): The doc.
+    YIELDS (Span): Entities, spans of all groups, heads and tails of relations.
+    """
+    yield from doc.ents
+    for group in doc.spans.values():
+        yield from group
+    for relation in get_relations(doc):
+        yield relation.head
+        yield relation.tail
+
+
+def _copy_attributes(
+    doc: Doc,
+    copy: Doc,
+    origin: numpy.ndarray,
+    one_to_one: numpy.ndarray,
+    position: numpy.ndarray,
+    other_thing: numpy.ndarray,
+) -> None:
+    columns = dict(zip(ATTRIBUTES, doc.to_array(ATTRIBUTES)[origin].T))
+    head = position[origin + columns["HEAD"].astype("int32")]
+    has_head = one_to_one & one_to_one[head]
+    columns["HEAD"] = (head - numpy.arange(len(copy))).astype("uint64")
+    # A new token within a mention starts no sentence where that is annotated.
+    within = numpy.flatnonzero(origin[1:] == origin[:-1]) + 1
+    sent_start = columns["SENT_START"].astype("int32")
+    sent_start[within] = numpy.where(sent_start[within] != 0, -1, 0)
+    columns["SENT_START"] = sent_start.astype("uint64")
+    columns["LEMMA"] = numpy.where(other_thing, 0, columns["LEMMA"])
+    for name in ("TAG", "POS", "MORPH", "LEMMA"):
+        columns[name] = numpy.where(one_to_one, columns[name], 0)
+    for name in ("DEP", "HEAD"):
+        columns[name] = numpy.where(has_head, columns[name], 0)
+    rows = numpy.stack([columns[name] for name in ATTRIBUTES], axis=1)
+    copy.from_array(ATTRIBUTES, rows.astype("uint64"))
+    # With heads spaCy derives sentences from them, and some are gone.
+    copy.from_array(["SENT_START"], columns["SENT_START"])
+
+
+def _is_of_doc(key: Any) -> bool:
+    """Whether an item of user data is not stored by characters of the doc."""
+    if isinstance(key, tuple) and len(key) == 4 and key[0] == "._.":
+        return key[2] is None
+    return key != USER_DATA_KEY
+
+
+def _make_predicted(nlp: Language, reference: Doc) -> Doc:
+    # As `spacy.training.Corpus` does.
+    if reference.has_unknown_spaces:
+        return Doc(
+            nlp.vocab,
+            words=[token.text for token in reference],
+            spaces=[bool(token.whitespace_) for token in reference],
+        )
+    return nlp.make_doc(reference.text)
+
+
+def _find_joined(example: Example, new: Set[int]) -> Set[int]:
+    """The tokens of the reference before which a span starts or ends, where a
+    predicted token with a new word in it goes across."""
+    reference = example.reference
+    spans = list(iter_spans(reference))
+    bounds = {bound for span in spans for bound in (span.start, span.end)}
+    # The text of a span with no new word is not to be changed.
+    for span in spans:
+        if new.isdisjoint(range(span.start, span.end)):
+            bounds.difference_update(range(span.start + 1, span.end))
+    joined: Set[int] = set()
+    x2y = example.alignment.x2y
+    for i in numpy.flatnonzero(x2y.lengths > 1).tolist():
+        tokens = x2y[i].ravel().tolist()
+        if not new.isdisjoint(tokens):
+            joined.update(bounds.intersection(tokens[1:]))
+    return joined

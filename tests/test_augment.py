@@ -1,0 +1,683 @@
+import random
+
+import pytest
+import spacy
+from confection import Config, ConfigValidationError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from spacy.tokens import Doc, DocBin, Span, SpanGroup, Token
+from spacy.training import Example
+from spacy.util import filter_spans, registry
+
+from spacy_relext import Relation, get_entities, has_relations
+from spacy_relext.alignment import align_span
+from spacy_relext.augment import (
+    create_augmenter_chain,
+    create_mask_entities_augmenter,
+    create_mask_tokens_augmenter,
+    create_replace_entities_augmenter,
+    create_word_noise_augmenter,
+)
+from spacy_relext.corpus import hand_entities_over
+
+from .test_extractor import make_examples
+
+NLP = spacy.blank("en")
+WORDS = ["Ada", "Lou", "New", "York", "who", "met", "of", "x", "'s", ",", "-", "(", "\n"]
+NAMES = {"PER": ["Zoe", "Ann-Lee May"], "ORG": ["Acme", "Bell & Co."], "LOC": ["Ada"]}
+
+
+@pytest.fixture(scope="module")
+def names_path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("names") / "names.spacy"
+    docs = []
+    for label, names in NAMES.items():
+        for name in names:
+            doc = NLP(name)
+            doc.ents = [Span(doc, 0, len(doc), label)]
+            doc.spans["sc"] = list(doc.ents)
+            docs.append(doc)
+    DocBin(docs=docs).to_disk(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def augmenters(names_path):
+    mask_tokens = create_mask_tokens_augmenter(1.0, 0.5)
+    replace = create_replace_entities_augmenter(1.0, names_path, 0.8)
+    return {
+        "mask_tokens": mask_tokens,
+        "word_noise": create_word_noise_augmenter(1.0, 0.7),
+        "noise_in_entities": create_word_noise_augmenter(1.0, 0.7, include_entities=True),
+        "mask_entities": create_mask_entities_augmenter(1.0, 0.8),
+        "mask_group": create_mask_entities_augmenter(1.0, 0.8, spans_key="sc"),
+        "replace_entities": replace,
+        "replace_group": create_replace_entities_augmenter(
+            1.0, names_path, 0.8, spans_key="sc"
+        ),
+        "chain": create_augmenter_chain(replace, mask_tokens),
+    }
+
+
+ATTRIBUTES = ["TAG", "POS", "MORPH", "LEMMA", "DEP", "HEAD", "SENT_START"]
+
+
+def make_doc(text):
+    """A doc of tokens between bars, a trailing space included."""
+    tokens = text.split("|")
+    words = [token.removesuffix(" ") for token in tokens]
+    return Doc(NLP.vocab, words=words, spaces=[token.endswith(" ") for token in tokens])
+
+
+def make_span(doc, start, end, label, kb_id="", span_id=""):
+    return Span(doc, start, end, label=label, kb_id=kb_id, span_id=span_id)
+
+
+def make_example(doc, entities=()):
+    doc.ents = [make_span(doc, *entity) for entity in entities]
+    return Example(NLP.make_doc(doc.text), doc)
+
+
+def only(augmenter, example):
+    (new,) = augmenter(NLP, example)
+    return new
+
+
+def words(doc):
+    return [token.text for token in doc]
+
+
+def texts(spans):
+    return [span.text for span in spans]
+
+
+def all_spans(doc):
+    return [*doc.ents, *(span for key in sorted(doc.spans) for span in doc.spans[key])]
+
+
+def bounds(span):
+    return span.start, span.end, span.label
+
+
+def places(doc, span):
+    """Which of the doc's entities and spans this is."""
+    return [i for i, other in enumerate(all_spans(doc)) if bounds(other) == bounds(span)]
+
+
+def outside(doc):
+    """The tokens outside any span."""
+    inside = {i for span in all_spans(doc) for i in range(span.start, span.end)}
+    return [token for token in doc if token.i not in inside]
+
+
+def check_tokens(old, new):
+    """What is annotated of the tokens outside any span is what it was."""
+    old, new = outside(old), outside(new)
+    assert len(old) == len(new)
+    # A head is found by its place among the tokens outside.
+    old_place, new_place = ({t.i: i for i, t in enumerate(side)} for side in (old, new))
+    for before, after in zip(old, new):
+        for name in ("tag", "pos", "lemma", "sent_start"):
+            assert getattr(after, name) == getattr(before, name)
+        if before.head.i in old_place:
+            assert after.dep == before.dep
+            assert new_place[after.head.i] == old_place[before.head.i]
+        elif after.dep:
+            assert after.dep == before.dep and after.head.i not in new_place
+        else:
+            assert after.head == after
+
+
+@st.composite
+def docs(draw, with_groups=True):
+    size = draw(st.integers(0, 10))
+    tokens = st.lists(st.sampled_from(WORDS), min_size=size, max_size=size)
+    flags = st.lists(st.booleans(), min_size=size, max_size=size)
+    tags = st.lists(st.sampled_from(["", "A", "B"]), min_size=size, max_size=size)
+    sentences = {"sent_starts": draw(flags)}
+    if draw(st.booleans()):
+        heads = [draw(st.integers(0, i)) for i in range(size)]
+        sentences = {"heads": heads, "deps": ["dep"] * size}
+    doc = Doc(
+        NLP.vocab,
+        words=draw(tokens),
+        spaces=draw(flags),
+        tags=draw(tags),
+        lemmas=draw(tags),
+        **sentences,
+    )
+    if not size:
+        return doc
+
+    def draw_spans():
+        starts = draw(st.lists(st.integers(0, size - 1), max_size=4))
+        return [
+            Span(
+                doc,
+                start,
+                draw(st.integers(start + 1, min(size, start + 3))),
+                label=draw(st.sampled_from(["PER", "ORG", "LOC", "MISC"])),
+                kb_id=draw(st.sampled_from(["", "Q1"])),
+                span_id=draw(st.sampled_from(["", "a"])),
+            )
+            for start in starts
+        ]
+
+    doc.ents = filter_spans(draw_spans())
+    if with_groups and draw(st.booleans()):
+        doc.spans["sc"] = draw_spans()
+        doc.spans["other"] = draw_spans()
+    spans = all_spans(doc)
+    if spans and draw(st.booleans()):
+        relation = st.builds(
+            Relation,
+            head=st.sampled_from(spans),
+            tail=st.sampled_from(spans),
+            label=st.sampled_from(["R", "S"]),
+            score=st.sampled_from([1.0, 0.5, 0.25]),
+        )
+        doc._.relations = draw(st.lists(relation, max_size=5))
+    return doc
+
+
+TOKEN_WISE = ["mask_tokens", "word_noise", "noise_in_entities"]
+NAME_WISE = ["mask_entities", "mask_group", "replace_entities", "replace_group"]
+
+
+@pytest.mark.parametrize("name", [*TOKEN_WISE, *NAME_WISE, "chain"])
+@settings(max_examples=40, deadline=None)
+@given(doc=docs(), seed=st.integers(0, 9), handed_over=st.booleans())
+def test_entities_and_relations_are_kept(augmenters, name, doc, seed, handed_over):
+    random.seed(seed)
+    example = Example(NLP.make_doc(doc.text), doc)
+    if handed_over:
+        hand_entities_over(example)
+        hand_entities_over(example, "sc")
+    before = doc.to_bytes(), example.predicted.to_bytes()
+    new = only(augmenters[name], example)
+    assert (doc.to_bytes(), example.predicted.to_bytes()) == before
+
+    reference = new.reference
+    check_tokens(doc, reference)
+    assert list(reference.spans) == list(doc.spans)
+    spans = list(zip(all_spans(doc), all_spans(reference)))
+    assert len(all_spans(doc)) == len(spans) == len(all_spans(reference))
+    for old, moved in spans:
+        assert (moved.label_, moved.id_) == (old.label_, old.id_)
+        if name in ("mask_tokens", "word_noise"):
+            assert moved.text == old.text
+        if "replace" in name or name == "chain":
+            # A name may lie within a span, or be the whole of it.
+            assert (
+                moved.kb_id_ == old.kb_id_ if moved.text == old.text else not moved.kb_id_
+            )
+        else:
+            assert moved.kb_id_ == old.kb_id_
+    if name in TOKEN_WISE:
+        assert (reference.to_array(ATTRIBUTES) == doc.to_array(ATTRIBUTES)).all()
+
+    assert has_relations(reference) == has_relations(doc)
+    relations = list(zip(doc._.relations, reference._.relations))
+    assert len(doc._.relations) == len(relations) == len(reference._.relations)
+    for old, moved in relations:
+        assert (moved.label, moved.score) == (old.label, old.score)
+        assert places(reference, moved.head) == places(doc, old.head)
+        assert places(reference, moved.tail) == places(doc, old.tail)
+
+    assert new.predicted.text == reference.text
+    for span in reference.ents:
+        start, end = align_span(new, span)
+        assert span.text in new.predicted[start:end].text
+    expected = Example(NLP.make_doc(reference.text), reference)
+    if handed_over:
+        hand_entities_over(expected)
+        hand_entities_over(expected, "sc")
+    assert new.predicted.to_bytes() == expected.predicted.to_bytes()
+
+
+@pytest.mark.parametrize("name", NAME_WISE)
+@settings(max_examples=40, deadline=None)
+@given(doc=docs(), seed=st.integers(0, 9))
+def test_a_name_is_changed_as_a_whole_everywhere(augmenters, name, doc, seed):
+    random.seed(seed)
+    reference = only(augmenters[name], Example(NLP.make_doc(doc.text), doc)).reference
+    key = "sc" if "group" in name else None
+    entities, group = all_spans(doc), get_entities(doc, key)
+    cuts = {cut for span in entities for cut in (span.start, span.end)}
+    # What the names of the doc became.
+    became = {}
+    for old, moved in zip(entities, all_spans(reference)):
+        labels = {e.label_ for e in group if (e.start, e.end) == (old.start, old.end)}
+        if not any(e.start < old.end and old.start < e.end for e in group):
+            assert moved.text == old.text
+        elif labels == {old.label_} and not cuts & set(range(old.start + 1, old.end)):
+            new_texts = became.setdefault((" ".join(old.text.split()), old.label_), set())
+            new_texts.add(" ".join(moved.text.split()))
+    for (text, label), new_texts in became.items():
+        (new_text,) = new_texts
+        changed = [f"[{label}]"] if "mask" in name else NAMES.get(label, [])
+        assert new_text == text or new_text in changed
+
+
+@pytest.mark.parametrize("name", ["mask_tokens", "mask_entities", "replace_entities"])
+@settings(max_examples=60, deadline=None)
+@given(doc=docs(with_groups=False), seed=st.integers(0, 9))
+def test_as_exact_in_the_predicted_doc_as_before(augmenters, name, doc, seed):
+    random.seed(seed)
+
+    def is_exact(eg):
+        aligned = [(span, align_span(eg, span)) for span in eg.reference.ents]
+        return [eg.predicted[i:j].text == span.text for span, (i, j) in aligned]
+
+    example = Example(NLP.make_doc(doc.text), doc)
+    new = only(augmenters[name], example)
+    assert all(a or not b for a, b in zip(is_exact(new), is_exact(example)))
+
+
+def test_a_space_is_put_where_the_tokenizer_would_join_an_entity_and_a_mask():
+    example = make_example(make_doc("(|Ada|, |who|)"), [(1, 2, "PER")])
+    hand_entities_over(example)
+    new = only(create_mask_tokens_augmenter(1.0, 1.0), example)
+    assert new.reference.text == "[MASK] Ada [MASK] [MASK][MASK]"
+    assert texts(new.predicted.ents) == ["Ada"]
+    # As it is written where the tokenizer keeps the two apart.
+    new = only(create_mask_entities_augmenter(1.0), example)
+    assert new.reference.text == "([PER], who)"
+    assert words(new.reference) == ["(", "[", "PER", "]", ",", "who", ")"]
+    assert texts(new.predicted.ents) == ["[PER]"]
+    example = make_example(make_doc("Ada |."), [(0, 1, "PER")])
+    assert only(create_mask_entities_augmenter(1.0), example).reference.text == "[PER] ."
+    # It was joined before: "Lou" here is known from the group alone.
+    example = make_example(make_doc("Lou|s |met |Ada"), [(3, 4, "PER")])
+    example.reference.spans["sc"] = [example.reference[:1]]
+    new = only(create_mask_entities_augmenter(1.0), example)
+    assert new.reference.text == "Lous met [PER]"
+
+
+def test_masked_tokens():
+    example = make_example(make_doc("Ada |met |\n |Lou |there|."), [(0, 1, "PER")])
+    augment = create_mask_tokens_augmenter(1.0, 1.0, mask="<X>")
+    reference = only(augment, example).reference
+    # Whitespace is no word to guess.
+    assert words(reference) == ["Ada", "<X>", "\n", "<X>", "<X>", "<X>"]
+    random.seed(0)
+    augment = create_mask_tokens_augmenter(1.0, 0.25)
+    example = make_example(make_doc("|".join(["word "] * 1000)))
+    assert 200 < words(only(augment, example).reference).count("[MASK]") < 300
+
+
+def test_misspelt_words():
+    random.seed(0)
+    example = make_example(make_doc("Lou |word |I |1990 |can|'t"), [(0, 1, "PER")])
+    seen = set()
+    for _ in range(200):
+        reference = only(create_word_noise_augmenter(1.0, 1.0), example).reference
+        assert words(reference)[:1] + words(reference)[2:4] == ["Lou", "I", "1990"]
+        seen.add(words(reference)[1])
+    swapped, dropped = {"owrd", "wrod", "wodr"}, {"ord", "wrd", "wod"}
+    assert seen == swapped | dropped | {"wword", "woord", "worrd"}
+    augment = create_word_noise_augmenter(1.0, 1.0, include_entities=True)
+    (entity,) = only(augment, example).reference.ents
+    assert entity.text != "Lou"
+    augment = create_word_noise_augmenter(1.0, 0.25)
+    example = make_example(make_doc("|".join(["word "] * 1000)))
+    assert 700 < words(only(augment, example).reference).count("word") < 800
+
+
+def test_token_annotation_of_the_tokens_that_stay():
+    tokens = ["Ada", "Lou", "left", "Kestrel", ".", "She", "wept"]
+    doc = Doc(
+        NLP.vocab,
+        words=tokens,
+        tags=list("ABCDEFG"),
+        pos=["PROPN", "PROPN", "VERB", "PROPN", "PUNCT", "PRON", "VERB"],
+        morphs=["Number=Sing"] * 7,
+        lemmas=[token.lower() for token in tokens],
+        heads=[1, 2, 2, 2, 2, 6, 6],
+        deps=["compound", "nsubj", "ROOT", "obj", "punct", "nsubj", "ROOT"],
+        spaces=[True] * 7,
+    )
+    doc.cats = {"A": 1.0}
+    example = make_example(doc, [(0, 2, "PER"), (3, 4, "ORG")])
+    new = only(create_mask_tokens_augmenter(1.0, 1.0), example).reference
+    assert (new.to_array(ATTRIBUTES) == doc.to_array(ATTRIBUTES)).all()
+    assert new.cats == doc.cats and new.cats is not doc.cats
+    assert [sent.end for sent in new.sents] == [5, 7]
+
+    nlp = spacy.blank("en", vocab=NLP.vocab)
+    (new,) = create_mask_entities_augmenter(1.0, template="{label} x")(nlp, example)
+    new = new.reference
+    assert words(new) == ["PER", "x", "left", "ORG", "x", ".", "She", "wept"]
+    assert [t.tag_ for t in new] == ["", "", "C", "", "", "E", "F", "G"]
+    assert [t.lemma_ for t in new] == ["", "", "left", "", "", ".", "she", "wept"]
+    assert [t.dep_ for t in new] == ["", "", "ROOT", "", "", "punct", "nsubj", "ROOT"]
+    assert [t.head.i for t in new] == [0, 1, 2, 3, 4, 2, 7, 7]
+    assert [sent.end for sent in new.sents] == [6, 8]
+
+    # One token for one.
+    (new,) = create_mask_entities_augmenter(1.0, template="{label}")(nlp, example)
+    new = new.reference
+    assert words(new) == ["PER", "left", "ORG", ".", "She", "wept"]
+    assert [t.tag_ for t in new] == ["", "C", "D", "E", "F", "G"]
+    assert [t.head.i for t in new] == [0, 1, 1, 1, 5, 5]
+    assert [sent.end for sent in new.sents] == [4, 6]
+
+
+def test_sentences_are_kept_where_their_root_is_gone():
+    doc = Doc(
+        NLP.vocab,
+        words=["Off", "Ada", "Lou", "!", "No"],
+        heads=[2, 2, 2, 2, 4],
+        deps=["advmod", "compound", "ROOT", "punct", "ROOT"],
+    )
+    new = only(create_mask_entities_augmenter(1.0), make_example(doc, [(1, 3, "PER")]))
+    assert [sent.end for sent in new.reference.sents] == [5, 6]
+    assert [t.dep_ for t in new.reference] == [""] * 5 + ["ROOT"]
+    assert [t.head.i for t in new.reference] == [0, 1, 2, 3, 4, 5]
+
+
+def test_partial_entity_annotation_stays_partial():
+    doc = make_doc("Ada |and |Lou |met |Kim")
+    augment = create_mask_entities_augmenter(1.0)
+    doc.set_ents(
+        [Span(doc, 0, 1, "PER")], missing=[doc[2:3]], blocked=[doc[4:5]], default="outside"
+    )
+    new = only(augment, Example(NLP.make_doc(doc.text), doc)).reference
+    assert [t.ent_iob_ for t in new[3:]] == ["O", "", "O", "B"]
+    assert not new[-1].ent_type_ and texts(new.ents) == ["[PER]"]
+
+    doc = make_doc("Ada |left")
+    doc.spans["sc"] = [Span(doc, 0, 1, "PER")]
+    augment = create_mask_entities_augmenter(1.0, spans_key="sc")
+    new = only(augment, Example(NLP.make_doc(doc.text), doc)).reference
+    assert texts(new.spans["sc"]) == ["[PER]"]
+    assert not new.has_annotation("ENT_IOB")
+
+
+def test_groups_and_user_data():
+    doc = make_doc("Ada |left")
+    doc.spans["sc"] = SpanGroup(
+        doc, name="of its own", attrs={"a": [1]}, spans=[Span(doc, 0, 1, "PER")]
+    )
+    doc.user_data["source"] = ["page 1"]
+    Doc.set_extension("augment_doc", default=None, force=True)
+    Token.set_extension("augment_token", default=None, force=True)
+    doc._.augment_doc = 3
+    doc[1]._.augment_token = 4
+    augment = create_mask_entities_augmenter(1.0, spans_key="sc")
+    new = only(augment, Example(NLP.make_doc(doc.text), doc)).reference
+    group = new.spans["sc"]
+    assert (group.name, group.attrs) == ("of its own", {"a": [1]})
+    assert new.user_data["source"] == ["page 1"] and new._.augment_doc == 3
+    # What is stored by characters would be found at other tokens.
+    assert [token._.augment_token for token in new] == [None] * 4
+    group.attrs["a"].append(2)
+    new.user_data["source"].append("page 2")
+    assert doc.spans["sc"].attrs == {"a": [1]}
+    assert doc.user_data["source"] == ["page 1"]
+
+
+def test_a_mention_that_others_cut_is_left_alone():
+    doc = make_doc("University |of |Cork |in |Cork")
+    example = make_example(doc, [(0, 3, "ORG"), (4, 5, "LOC")])
+    doc.spans["sc"] = [Span(doc, 2, 3, "LOC"), Span(doc, 0, 5, "SENTENCE")]
+    augment = create_mask_entities_augmenter(1.0)
+    new = only(augment, example).reference
+    assert texts(new.ents) == ["University of Cork", "[LOC]"]
+    assert texts(new.spans["sc"]) == ["Cork", "University of Cork in [LOC]"]
+    # Of the group it is the inner mention that can be changed; those around it grow.
+    augment = create_mask_entities_augmenter(1.0, spans_key="sc")
+    new = only(augment, example).reference
+    assert texts(new.ents) == ["University of [LOC]", "Cork"]
+
+    # Nor is one of two types, nor one that a relation names a part of.
+    doc.spans["sc"] = [
+        Span(doc, 4, 5, "LOC"),
+        Span(doc, 4, 5, "ORG"),
+        Span(doc, 0, 3, "ORG"),
+    ]
+    doc._.relations = [Relation(Span(doc, 2, 3, "LOC"), doc.ents[1], "IN")]
+    assert only(augment, example) is example
+
+
+@pytest.mark.parametrize("annotated", [False, True])
+def test_annotated_as_empty(augmenters, annotated):
+    example = make_example(make_doc("Ada |met |Kestrel"), [(0, 1, "PER")])
+    if annotated:
+        example.reference._.relations = []
+    for augment in augmenters.values():
+        assert has_relations(only(augment, example).reference) == annotated
+
+
+def test_nothing_to_change(augmenters):
+    for example in (make_example(make_doc("\n")), Example(NLP(""), NLP(""))):
+        assert only(augmenters["chain"], example) is example
+        for augment in augmenters.values():
+            only(augment, example)
+    augment = create_mask_entities_augmenter(1.0, keep_original=True)
+    assert only(augment, example) is example
+
+
+def test_unknown_spaces():
+    doc = Doc(NLP.vocab, words=["Ada", "'s", "well-known"])
+    new = only(create_mask_entities_augmenter(1.0), make_example(doc, [(0, 1, "PER")]))
+    assert new.reference.has_unknown_spaces
+    assert words(new.predicted) == words(new.reference)
+    assert words(new.predicted) == ["[", "PER", "]", "'s", "well-known"]
+
+
+def test_replacements(names_path):
+    random.seed(0)
+    doc = make_doc("Ada |met |Lou |and |Ada |at |Kestrel|'s |in |X")
+    doc = Doc(NLP.vocab, words=words(doc), spaces=[bool(t.whitespace_) for t in doc])
+    entities = [(0, 1, "PER", "Q1", "a"), (2, 3, "PER"), (4, 5, "PER", "Q1", "b")]
+    example = make_example(doc, [*entities, (6, 7, "ORG", "Q2"), (9, 10, "MISC", "Q3")])
+    doc._.relations = [Relation(doc.ents[0], doc.ents[3], "IN", 0.5)]
+    doc[0].lemma_ = doc[9].lemma_ = "a lemma"
+    doc.spans["around"] = [
+        make_span(doc, 5, 8, "PP", "Q4"),
+        make_span(doc, 8, 10, "PP", "Q5"),
+    ]
+    augment = create_replace_entities_augmenter(1.0, names_path)
+    seen = set()
+    for _ in range(20):
+        new = only(augment, example).reference
+        ada, lou, other, org, misc = new.ents
+        assert ada.text == other.text != lou.text
+        assert {ada.text, lou.text} == set(NAMES["PER"])
+        assert org.text in NAMES["ORG"] and f"{org.text}'s in X" in new.text
+        # The type is not in the corpus.
+        assert (misc.text, misc.kb_id_, misc.lemma_) == ("X", "Q3", "a lemma")
+        assert [span.kb_id_ for span in (ada, lou, other, org)] == [""] * 4
+        assert [span.id_ for span in new.ents] == ["a", "", "b", "", ""]
+        assert not new[0].lemma_
+        assert [span.kb_id_ for span in new.spans["around"]] == ["", "Q5"]
+        (relation,) = new._.relations
+        assert (relation.head, relation.tail, relation.score) == (ada, org, 0.5)
+        assert relation.head.kb_id_ == relation.tail.kb_id_ == ""
+        seen.add((ada.text, org.text))
+    assert len(seen) == 4
+
+
+def test_a_name_of_the_doc_is_no_replacement(names_path):
+    # "Ada" is the corpus' only place.
+    augment = create_replace_entities_augmenter(1.0, names_path)
+    example = make_example(make_doc("Ada |in |Cork"), [(0, 1, "PER"), (2, 3, "LOC")])
+    random.seed(0)
+    new = only(augment, example).reference
+    assert new.ents[0].text in NAMES["PER"] and new.ents[1].text == "Cork"
+    # Nor are two names given one replacement.
+    example = make_example(make_doc("Bray |and |Cork"), [(0, 1, "LOC"), (2, 3, "LOC")])
+    assert texts(only(augment, example).reference.ents) == ["Ada", "Cork"]
+
+
+def test_replacements_are_read_when_needed_and_once(tmp_path):
+    augment = create_replace_entities_augmenter(1.0, tmp_path)
+    doc = make_doc("New\n|York")
+    doc.ents = [Span(doc, 0, 2, "LOC")]
+    DocBin(docs=[doc]).to_disk(tmp_path / "a.spacy")
+    example = make_example(make_doc("Cork"), [(0, 1, "LOC")])
+    assert texts(only(augment, example).reference.ents) == ["New York"]
+    (tmp_path / "a.spacy").unlink()
+    assert texts(only(augment, example).reference.ents) == ["New York"]
+
+
+def test_share_of_the_names(names_path):
+    random.seed(0)
+    letters = [f"{a}{b}" for a in "ABCDEFGHIJKLMNOPQRST" for b in "abcdefghij"]
+    doc = make_doc("|".join(f"{word} " for word in letters))
+    example = make_example(doc, [(i, i + 1, "PER") for i in range(200)])
+    augment = create_mask_entities_augmenter(1.0, 0.25)
+    assert 30 < texts(only(augment, example).reference.ents).count("[PER]") < 70
+    for share in (0.0, 1.0):
+        new = only(create_mask_entities_augmenter(1.0, share), example).reference
+        assert texts(new.ents).count("[PER]") == 200 * share
+
+
+def test_level_and_original():
+    random.seed(0)
+    example = make_example(make_doc("Ada |left"), [(0, 1, "PER")])
+    augment = create_mask_entities_augmenter(0.3)
+    n_changed = sum(only(augment, example) is not example for _ in range(300))
+    assert 60 < n_changed < 120
+    assert only(create_mask_entities_augmenter(0.0), example) is example
+    original, new = create_mask_entities_augmenter(1.0, keep_original=True)(NLP, example)
+    assert original is example and texts(new.reference.ents) == ["[PER]"]
+    assert only(create_mask_entities_augmenter(0.0, keep_original=True), example) is example
+
+
+def test_chain():
+    example = make_example(make_doc("Ada |left"), [(0, 1, "PER")])
+    mask = create_mask_tokens_augmenter(1.0, 1.0, mask="mask")
+    misspell = create_word_noise_augmenter(1.0, 1.0)
+    chained = create_augmenter_chain(misspell, mask)
+    assert words(only(chained, example).reference) == ["Ada", "mask"]
+    chained = create_augmenter_chain(mask, misspell)
+    assert words(only(chained, example).reference) != ["Ada", "mask"]
+    assert only(create_augmenter_chain(), example) is example
+    # Each gets all that the one before it yields.
+    twice = create_mask_entities_augmenter(1.0, keep_original=True)
+    examples = create_augmenter_chain(twice, mask)(NLP, example)
+    assert [eg.reference.text for eg in examples] == ["Ada mask", "[PER] mask"]
+
+
+CONFIG = """
+[reader]
+@readers = "spacy.Corpus.v1"
+path = {path}
+gold_preproc = false
+
+[reader.augmenter]
+@augmenters = "spacy-relext.chain_augmenters.v1"
+
+[reader.augmenter.*]
+
+[reader.augmenter.*.replace]
+@augmenters = "spacy-relext.replace_entities.v1"
+level = 0.5
+path = {path}
+keep_original = true
+
+[reader.augmenter.*.mask]
+@augmenters = "spacy-relext.mask_entities.v1"
+level = 0.5
+template = "<{label}>"
+
+[reader.augmenter.*.noise]
+@augmenters = "spacy-relext.word_noise.v1"
+level = 0.5
+word_share = 0.5
+
+[reader.augmenter.*.tokens]
+@augmenters = "spacy-relext.mask_tokens.v1"
+level = 1
+token_share = 0.5
+mask = "<mask>"
+"""
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("corpus") / "train.spacy"
+    docs = [eg.reference for eg in make_examples(NLP)]
+    DocBin(docs=docs, store_user_data=True).to_disk(path)
+    return path
+
+
+def read(path, reader, seed):
+    config = Config().from_str(CONFIG.replace("{path}", f'"{path}"'))
+    if reader == "spacy-relext.EntityCorpus.v1":
+        del config["reader"]["gold_preproc"]
+    config["reader"]["@readers"] = reader
+    # What is written out and read again is what `spacy train` resolves.
+    config = Config().from_str(config.to_str())
+    random.seed(seed)
+    return list(registry.resolve(config)["reader"](NLP))
+
+
+@pytest.mark.parametrize("reader", ["spacy.Corpus.v1", "spacy-relext.EntityCorpus.v1"])
+def test_in_a_corpus_reader(path, reader):
+    examples = read(path, reader, seed=1)
+    originals = [eg.reference for eg in make_examples(NLP)]
+    assert len(originals) < len(examples) <= 2 * len(originals)
+    seen = " ".join(eg.reference.text for eg in examples)
+    assert "<mask>" in seen and "<PER>" in seen
+    n_relations = {len(doc._.relations) for doc in originals}
+    assert {len(eg.reference._.relations) for eg in examples} == n_relations
+    for eg in examples:
+        assert eg.predicted.text == eg.reference.text
+        handed_over = reader == "spacy-relext.EntityCorpus.v1"
+        assert len(eg.predicted.ents) == handed_over * len(eg.reference.ents)
+
+
+def test_seed_makes_it_repeatable(path):
+    first, second, other = (
+        [eg.reference.text for eg in read(path, "spacy.Corpus.v1", seed)]
+        for seed in (1, 1, 2)
+    )
+    assert first == second != other
+
+
+@pytest.mark.parametrize(
+    "create, options, message",
+    [
+        (create_mask_tokens_augmenter, {"level": 1.5}, "mask_tokens.v1: level .* 1.5"),
+        (create_mask_tokens_augmenter, {"token_share": -1}, "token_share .* -1"),
+        (create_mask_tokens_augmenter, {"mask": ""}, "mask_tokens.v1: mask .* ''"),
+        (create_mask_tokens_augmenter, {"mask": "a b"}, "mask .* 'a b'"),
+        (create_word_noise_augmenter, {"level": -0.1}, "word_noise.v1: level .* -0.1"),
+        (create_word_noise_augmenter, {"word_share": float("nan")}, "word_share .* nan"),
+        (create_mask_entities_augmenter, {"level": 2}, "mask_entities.v1: level .* 2"),
+        (create_mask_entities_augmenter, {"entity_share": 2}, "entity_share .* 2"),
+        (create_mask_entities_augmenter, {"template": "X"}, "{label} .* 'X'"),
+        (create_mask_entities_augmenter, {"template": " {label}"}, "' {label}'"),
+        (create_replace_entities_augmenter, {"path": None}, "path .* None"),
+        (create_replace_entities_augmenter, {"path": "no/where"}, "path .* no/where"),
+        (
+            create_replace_entities_augmenter,
+            {"path": ".", "level": 3},
+            "replace_entities.v1: level .* 3",
+        ),
+        (
+            create_replace_entities_augmenter,
+            {"path": ".", "entity_share": 3},
+            "replace_entities.v1: entity_share .* 3",
+        ),
+    ],
+)
+def test_wrong_options(create, options, message):
+    with pytest.raises(ValueError, match=message):
+        create(**{"level": 1.0, **options})
+
+
+def test_types_are_checked():
+    config = {"augmenter": {"@augmenters": "spacy-relext.mask_tokens.v1", "level": "most"}}
+    with pytest.raises(ConfigValidationError, match="level"):
+        registry.resolve(config)
+
+
+def test_corpus_of_replacements_without_entities(path):
+    augment = create_replace_entities_augmenter(1.0, path, spans_key="sc")
+    example = make_example(make_doc("Ada"))
+    with pytest.raises(ValueError, match=r"train.spacy, .* doc.spans\['sc'\]"):
+        only(augment, example)
