@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy
 import pytest
 import spacy
 from spacy import util
 from spacy.cli.train import train
 from spacy.tokens import DocBin
+from spacy.vectors import Vectors
 
 from .test_extractor import make_examples
 
@@ -21,13 +23,29 @@ def corpus(tmp_path_factory):
     return str(path)
 
 
+@pytest.fixture(scope="module")
+def vectors(tmp_path_factory):
+    """Word vectors as `spacy init vectors --attr LOWER` writes them."""
+    path = tmp_path_factory.mktemp("vectors")
+    nlp = spacy.blank("en")
+    nlp.vocab.vectors = Vectors(
+        strings=nlp.vocab.strings,
+        data=numpy.eye(4, 6, dtype="float32"),
+        keys=[nlp.vocab.strings.add(word) for word in ("ada", "kestrel", "in", "cork")],
+        attr="LOWER",
+    )
+    nlp.to_disk(path)
+    return path
+
+
 def test_there_are_configs():
     names = {path.stem for path in CONFIGS}
-    assert names >= {"transformer_gpu", "transformer_cpu", "tok2vec_cpu", "joint_ner", "frozen"}
+    assert names >= {"transformer_gpu", "transformer_cpu", "tok2vec_cpu", "joint_ner"}
+    assert names >= {"frozen", "layerwise", "bilstm_vectors"}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_config_trains(path, corpus, tiny_encoder, tmp_path):
+def test_config_trains(path, corpus, tiny_encoder, vectors, tmp_path):
     overrides = {
         "paths.train": corpus,
         "paths.dev": corpus,
@@ -39,6 +57,8 @@ def test_config_trains(path, corpus, tiny_encoder, tmp_path):
         overrides["paths.encoder"] = str(tiny_encoder)
         # Mixed precision is for a GPU.
         overrides["components.transformer.model.mixed_precision"] = False
+    if "vectors" in config["paths"]:
+        overrides["paths.vectors"] = str(vectors)
     train(path, tmp_path, overrides=overrides)
     nlp = spacy.load(tmp_path / "model-last")
     assert nlp.get_pipe("relation_extractor").labels == ("BASED_IN", "FOUNDED", "SPOUSE")

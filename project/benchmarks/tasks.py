@@ -1,22 +1,28 @@
 """The benchmark tasks: how each is trained through `spacy train`, and scored."""
 
+import math
+from copy import deepcopy
 from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
-from random import Random
+from random import shuffle
 from statistics import mean, stdev
 from time import perf_counter
-from typing import Any, Callable, Dict, Iterable, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 import spacy
 import srsly
 import torch
 from spacy.cli.train import train
 from spacy.language import Language
-from spacy.tokens import DocBin
-from spacy.training.batchers import minibatch_by_padded_size
-from spacy.util import load_config
-from spacy.vocab import Vocab
+from spacy.util import (
+    fix_random_seed,
+    get_lang_class,
+    load_config,
+    make_tempdir,
+    registry,
+)
+from thinc.api import Config
 from wasabi import msg
 
 from semeval_score import score_pipeline
@@ -25,7 +31,14 @@ from spacy_relext.corpus import create_entity_corpus
 
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "benchmark.cfg"
 COMPONENT = "components.relation_extractor"
-WARMUP = 0.1
+# What goes by the length of a training, as shares of its steps. Each is set where the
+# config has it.
+LENGTHS = {
+    "training.optimizer.learn_rate.total_steps": 1.0,
+    "training.optimizer.learn_rate.num_steps": 1.0,
+    "training.optimizer.learn_rate.warmup_steps": 0.1,
+    "training.before_update.every": 0.05,
+}
 
 Settings = Dict[str, Any]
 
@@ -69,9 +82,9 @@ TASKS = {
         score=score_pipeline,
         train="train",
         watch="sample",
-        tune_train="ablation",
+        tune_train="tune_train",
         tune_dev="tune_dev",
-        settings={"vars.max_epochs": 5},
+        settings={"training.max_epochs": 5},
     ),
     "conll04": Task(
         figure="rels_f",
@@ -81,7 +94,7 @@ TASKS = {
         tune_train="train",
         tune_dev="dev",
         settings={
-            "vars.max_epochs": 8,
+            "training.max_epochs": 8,
             f"{COMPONENT}.pairs.@misc": "spacy-relext.entity_types.v1",
         },
     ),
@@ -93,8 +106,8 @@ TASKS = {
         tune_train="train",
         tune_dev="dev",
         settings={
-            "vars.max_epochs": 20,
-            "vars.learn_rate": 1e-4,
+            "training.max_epochs": 20,
+            "training.optimizer.learn_rate.initial_rate": 1e-4,
             f"{COMPONENT}.objective.@misc": "spacy-relext.multi_label.v1",
             f"{COMPONENT}.symmetric_labels": ["Binds"],
         },
@@ -109,13 +122,15 @@ def run(
     train_path: Path,
     watch_path: Path,
     test_path: Path,
-    folder: Path,
     seed: int,
     settings: Settings,
+    config_path: Path = CONFIG,
+    min_steps: int = 0,
     limit: int = 0,
+    folder: Optional[Path] = None,
     gpu_id: int = -1,
 ) -> Dict[str, Any]:
-    """Train a task's pipeline and score it, or read the scores of before.
+    """Train a pipeline for a task and score it, or read the scores of before.
 
     task (Task): The task.
     output (Path): JSON file of the scores. Where it is there already, from the same
@@ -123,10 +138,12 @@ def run(
     train_path (Path): Corpus to train on.
     watch_path (Path): Corpus to look at while training.
     test_path (Path): Corpus to score the last model on.
-    folder (Path): Where the trained pipeline goes.
     seed (int): Of weights, order and dropout.
-    settings (Dict[str, Any]): Values of benchmark.cfg to overwrite, after the task's.
+    settings (Dict[str, Any]): Values of the config to overwrite, after the task's.
+    config_path (Path): The config.
+    min_steps (int): More epochs are made where they have fewer steps than that.
     limit (int): Number of docs to train on, 0 for all.
+    folder (Optional[Path]): Where the trained pipeline goes, None to drop it.
     gpu_id (int): The GPU, -1 for the CPU.
     RETURNS (Dict[str, Any]): What stands in `output`.
     """
@@ -136,11 +153,14 @@ def run(
     if limit:
         settings["corpora.train.limit"] = limit
     setup = {
+        "config": config_path.name,
         "train": train_path.stem,
         "test": test_path.stem,
         # With the model's defaults, which may be others another day.
         "settings": {**get_model_defaults(), **settings},
     }
+    if min_steps:
+        setup["min_steps"] = min_steps
     if output.exists():
         result = dict(srsly.read_json(output))
         if result["setup"] == setup:
@@ -148,13 +168,16 @@ def run(
             return result
     msg.divider(f"{train_path.parent.name}, {output.stem}")
     paths = {"paths.train": str(train_path), "paths.dev": str(watch_path)}
-    lengths = count_steps(train_path, limit, {**paths, **settings})
-    # Matrix products in bfloat16 where the CPU has them save much of the time.
-    torch.set_float32_matmul_precision("medium")
-    start = perf_counter()
-    train(CONFIG, folder, use_gpu=gpu_id, overrides={**paths, **settings, **lengths})
-    seconds = perf_counter() - start
-    scores = task.score(spacy.load(folder / "model-last"), test_path)
+    config = make_config(config_path, {**settings, **paths}, min_steps)
+    with make_tempdir() as temporary:
+        config.to_disk(temporary / "config.cfg")
+        trained = folder or temporary / "trained"
+        # Matrix products in bfloat16 where the CPU has them save much of the time.
+        torch.set_float32_matmul_precision("medium")
+        start = perf_counter()
+        train(temporary / "config.cfg", trained, use_gpu=gpu_id)
+        seconds = perf_counter() - start
+        scores = task.score(spacy.load(trained / "model-last"), test_path)
     result = {
         "figure": scores[task.figure],
         "seed": seed,
@@ -168,34 +191,53 @@ def run(
     return result
 
 
-def count_steps(path: Path, limit: int, settings: Settings) -> Settings:
-    """The settings of the schedule, which needs to know how many steps there will be.
+def make_config(path: Path, settings: Settings, min_steps: int = 0) -> Config:
+    """A config with other values, for a training of some epochs, one score an epoch.
 
-    path (Path): Corpus to train on.
-    limit (int): Number of docs to train on, 0 for all.
-    settings (Dict[str, Any]): Values of benchmark.cfg to overwrite.
-    RETURNS (Dict[str, Any]): Length of training, of the warm-up and of an epoch, in
-        steps. How many batches a shuffled epoch makes is known to about one in 100.
+    path (Path): The config.
+    settings (Dict[str, Any]): Values to overwrite by their full names; a value that is
+        a dict takes the place of a section. `training.max_epochs` says how long.
+    min_steps (int): More epochs are made where they have fewer steps than that.
+    RETURNS (Config): The config, not interpolated.
     """
-    config = load_config(CONFIG, overrides=settings, interpolate=True)
-    batcher = config["training"]["batcher"]
-    docs = list(DocBin().from_disk(path).get_docs(Vocab()))
-    docs = docs[:limit] if limit else docs
-    Random(0).shuffle(docs)
-    batches = minibatch_by_padded_size(docs, batcher["size"], batcher["buffer"])
-    n_batches = sum(1 for _ in batches)
-    n_steps = n_batches * config["training"]["max_epochs"]
-    return {
-        "vars.total_steps": n_steps,
-        "vars.warmup_steps": int(WARMUP * n_steps),
-        "vars.eval_frequency": n_batches,
-    }
+    config = load_config(path, interpolate=False)
+    for name, value in settings.items():
+        section, key = _find(config, name)
+        if section is None:
+            msg.fail(f"Not in {path}, so it can't be set: {name}", exits=1)
+        section[key] = deepcopy(value)
+    training = config.interpolate()["training"]
+    n_batches = count_batches(config.interpolate())
+    max_epochs = max(training["max_epochs"], math.ceil(min_steps / n_batches))
+    config["training"].update(
+        max_epochs=max_epochs, max_steps=0, patience=0, eval_frequency=n_batches
+    )
+    for name, share in LENGTHS.items():
+        section, key = _find(config, name)
+        if section is not None and key in section:
+            section[key] = max(1, int(share * max_epochs * n_batches))
+    return config
+
+
+def count_batches(config: Config) -> int:
+    """Batches of an epoch. How many a shuffled epoch makes is known to about one in 100.
+
+    config (Config): The config, interpolated.
+    RETURNS (int): Their number.
+    """
+    nlp = get_lang_class(config["nlp"]["lang"])()
+    corpus = registry.resolve({"train": config["corpora"]["train"]})["train"]
+    batcher = registry.resolve({"batcher": config["training"]["batcher"]})["batcher"]
+    fix_random_seed(0)
+    examples = list(corpus(nlp))
+    shuffle(examples)
+    return sum(1 for _ in batcher(examples))
 
 
 def read_settings(options: Iterable[str]) -> Settings:
     """Settings given as text.
 
-    options (Iterable[str]): Each as in `vars.learn_rate=1e-4`; a name without a dot is
+    options (Iterable[str]): Each as in `training.max_epochs=5`; a name without a dot is
         an option of the model, as in `pooling=max`.
     RETURNS (Dict[str, Any]): The values by their full names.
     RAISES (SystemExit): Where one is not of that form, after a message.
@@ -231,6 +273,18 @@ def full_name(name: str) -> str:
     return name if "." in name else f"{COMPONENT}.model.{name}"
 
 
+def check_names(what: str, found: Iterable[str], known: Iterable[str]) -> None:
+    """End the program with a message where a name is not known.
+
+    what (str): What the names are of, for the message.
+    found (Iterable[str]): The names.
+    known (Iterable[str]): Those that there are.
+    """
+    for name in found:
+        if name not in known:
+            msg.fail(f"No such {what}: {name}", f"There are: {', '.join(known)}", exits=1)
+
+
 def summarise(figures: List[float]) -> Dict[str, Optional[float]]:
     """Mean and sample standard deviation over the seeds.
 
@@ -246,6 +300,15 @@ def as_percent(summary: Dict[str, Optional[float]]) -> str:
     """A summary as it stands in a table, in percent."""
     text = f"{100 * summary['mean']:.1f}"
     return text if summary["stdev"] is None else f"{text} ± {100 * summary['stdev']:.1f}"
+
+
+def _find(config: Config, name: str) -> Tuple[Optional[Dict[str, Any]], str]:
+    """The section that a setting stands in, None where there is none, and its key."""
+    *sections, key = name.split(".")
+    section: Any = config
+    for part in sections:
+        section = section.get(part) if isinstance(section, dict) else None
+    return section if isinstance(section, dict) else None, key
 
 
 def _check_corpus(path: Path) -> None:

@@ -14,14 +14,14 @@ def ablation(monkeypatch):
     import ablation
 
     yield ablation
-    for name in ("ablation", "tasks", "semeval_score"):
+    for name in ("ablation", "methods", "parts", "tasks", "semeval_score"):
         sys.modules.pop(name, None)
 
 
 def test_settings(ablation, capsys):
-    options = ["vars.learn_rate=1e-4", "context=null", "pooling=max", "distance=false"]
+    options = ["training.dropout=1e-4", "context=null", "pooling=max", "distance=false"]
     assert ablation.read_settings(options) == {
-        "vars.learn_rate": 1e-4,
+        "training.dropout": 1e-4,
         "components.relation_extractor.model.context": None,
         "components.relation_extractor.model.pooling": "max",
         "components.relation_extractor.model.distance": False,
@@ -31,44 +31,80 @@ def test_settings(ablation, capsys):
     assert "name=value" in capsys.readouterr().out
 
 
-def test_variant_changes_what_it_says(ablation):
-    context = ablation.full_name("context")
-    for variant in ablation.VARIANTS:
-        base = {ablation.full_name(key): "other" for key in ablation.VARIANTS[variant]}
-        changes = ablation.get_changes(variant, base)
-        assert len(changes) == len(ablation.VARIANTS[variant])
-    assert ablation.get_changes("context-none", {context: None}) == {}
-    assert ablation.get_changes("context-none", {context: "max"}) == {context: None}
+def test_variants_are_not_all_the_recipe(ablation):
+    for methods in ablation.STUDIES.values():
+        base = {"training.max_epochs": 4}
+        same = [
+            name
+            for name, method in methods.items()
+            if not ablation.differs(ablation.get_settings(method, base), base)
+        ]
+        # The first is the recipe, and of each option of the model one value is.
+        assert same[:1] in ([], [next(iter(methods))])
+        assert len(same) <= len(methods) / 2
+
+
+def test_variant_of_the_recipe_s_value_is_the_recipe(ablation):
+    none = ablation.STUDIES["parts"]["context-none"]
+    context = {"components.relation_extractor.model.context": None}
+    assert ablation.differs(ablation.get_settings(none, {}), {})
+    assert not ablation.differs(ablation.get_settings(none, context), context)
 
 
 def test_setup_says_the_defaults_of_the_model(ablation):
-    defaults = ablation.get_model_defaults()
-    assert defaults[ablation.full_name("block_size")] == 4096
-    # What a variant changes is an option of the model.
-    for changes in ablation.VARIANTS.values():
-        assert {ablation.full_name(name) for name in changes} <= set(defaults)
-    for name in ("tok2vec", "nO"):
-        assert ablation.full_name(name) not in defaults
-
-
-def test_schedule_covers_training(ablation, tmp_path):
     import tasks
 
+    defaults = tasks.get_model_defaults()
+    assert defaults[tasks.full_name("block_size")] == 4096
+    # What a variant changes is an option of the model.
+    for method in ablation.STUDIES["parts"].values():
+        assert set(method.settings) <= set(defaults)
+    for name in ("tok2vec", "nO"):
+        assert tasks.full_name(name) not in defaults
+
+
+@pytest.fixture
+def corpus(tmp_path):
     path = tmp_path / "train.spacy"
     docs = [Doc(Vocab(), words=["word"] * 10) for _ in range(50)]
     DocBin(docs=docs).to_disk(path)
-    settings = {"vars.batch_words": 100, "vars.max_epochs": 4}
-    assert tasks.count_steps(path, 0, settings) == {
-        "vars.total_steps": 20,
-        "vars.warmup_steps": 2,
-        "vars.eval_frequency": 5,
+    return {"paths.train": str(path), "training.batcher.size": 100}
+
+
+def test_schedule_covers_training(ablation, corpus):
+    import tasks
+
+    settings = {**corpus, "training.max_epochs": 4}
+    training = tasks.make_config(tasks.CONFIG, settings)["training"]
+    assert (training["max_epochs"], training["eval_frequency"]) == (4, 5)
+    rate = training["optimizer"]["learn_rate"]
+    assert (rate["total_steps"], rate["warmup_steps"]) == (20, 2)
+    settings["corpora.train.limit"] = 20
+    training = tasks.make_config(tasks.CONFIG, settings)["training"]
+    assert training["optimizer"]["learn_rate"]["total_steps"] == 8
+    training = tasks.make_config(tasks.CONFIG, settings, min_steps=15)["training"]
+    assert training["max_epochs"] == 8
+    assert training["optimizer"]["learn_rate"]["total_steps"] == 16
+
+
+def test_config_takes_sections_and_refuses_unknown_ones(ablation, corpus, capsys):
+    import tasks
+
+    optimizer = {"@optimizers": "Adam.v1", "learn_rate": {"num_steps": 1}}
+    config = tasks.make_config(tasks.CONFIG, {**corpus, "training.optimizer": optimizer})
+    assert config["training"]["optimizer"] == {
+        "@optimizers": "Adam.v1",
+        "learn_rate": {"num_steps": 25},
     }
-    assert tasks.count_steps(path, 20, settings)["vars.total_steps"] == 8
+    with pytest.raises(SystemExit):
+        tasks.make_config(tasks.CONFIG, {**corpus, "trainnig.max_epochs": 4})
+    assert "trainnig.max_epochs" in capsys.readouterr().out
 
 
 def test_table(ablation):
     table = {"recipe": {"conll04": [0.7, 0.72]}, "depth-2": {"conll04": [0.6]}}
-    lines = ablation.make_markdown(table, ["conll04"]).split("\n")
+    methods = ablation.STUDIES["parts"]
+    lines = ablation.make_markdown(table, methods, ["conll04"]).split("\n")
     assert lines[0] == "| variant | conll04 rels_f |"
     assert lines[2] == "| recipe | 71.0 ± 1.4 |"
-    assert lines[3] == "| depth-2 | 60.0 |"
+    assert lines[3] == "| depth 2 | 60.0 |"

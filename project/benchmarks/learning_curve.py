@@ -1,0 +1,110 @@
+"""How much labelled data each way of transfer needs: train on parts of a benchmark's
+training set, score on its test set.
+
+Parts are drawn at random for each seed, the smaller within the larger. What was trained
+is not trained again, so an interrupted study goes on where it stopped. No score takes
+part in any choice.
+"""
+
+from pathlib import Path
+from typing import Any, Dict, List
+
+import srsly
+import typer
+from spacy.util import make_tempdir
+from wasabi import msg
+
+from methods import ENCODERS, get_settings
+from parts import check_share, write_part
+from tasks import TASKS, as_percent, check_names, run, summarise
+
+SHARES = [0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0]
+# Small parts differ by chance, and cost little.
+SMALL_SHARE = 0.1
+
+
+def main(
+    corpus: Path = typer.Argument(..., help="Folder that corpora.py wrote"),
+    output: Path = typer.Argument(..., help="JSON file to write; one a run beside it"),
+    names: List[str] = typer.Option(
+        ["conll04", "semeval"], "--benchmark", help="Benchmark, can be repeated"
+    ),
+    methods: List[str] = typer.Option(
+        list(ENCODERS), "--method", help="Method, can be repeated"
+    ),
+    shares: List[float] = typer.Option(
+        SHARES, "--share", help="Share of the training set, 0 to 1, can be repeated"
+    ),
+    seeds: List[int] = typer.Option(
+        [0, 1, 2], "--seed", help="Seed, can be repeated; the first for large shares"
+    ),
+    gpu_id: int = typer.Option(-1, help="GPU, -1 for the CPU"),
+) -> None:
+    """Write the figures of each method and share, and print them as a table."""
+    check_names("benchmark", names, list(TASKS))
+    check_names("method", methods, list(ENCODERS))
+    for share in shares:
+        check_share(share)
+    runs = output.parent / output.stem
+    cells = [
+        (share, seed, name, method)
+        for share in sorted(shares)
+        for seed in (seeds if share <= SMALL_SHARE else seeds[:1])
+        for name in names
+        for method in methods
+    ]
+    figures: Dict[str, Dict[str, Dict[str, List[float]]]] = {}
+    for done, (share, seed, name, method) in enumerate(cells, 1):
+        msg.info(f"Run {done} of {len(cells)}: {name}, {method}, {share:.0%}, seed {seed}")
+        task = TASKS[name]
+        recipe = ENCODERS[method]
+        with make_tempdir() as folder:
+            train_path = corpus / name / f"{task.train}.spacy"
+            result = run(
+                task,
+                runs / name / method / f"{share:g}-seed-{seed}.json",
+                train_path=write_part(train_path, folder, share, seed),
+                watch_path=corpus / name / f"{task.watch}.spacy",
+                test_path=corpus / name / "test.spacy",
+                seed=seed,
+                settings=get_settings(recipe, task.settings),
+                config_path=recipe.config,
+                min_steps=recipe.min_steps,
+                gpu_id=gpu_id,
+            )
+        by_share = figures.setdefault(name, {}).setdefault(method, {})
+        by_share.setdefault(f"{share:g}", []).append(result["figure"])
+        srsly.write_json(output, summarise_all(figures))
+    for name in names:
+        msg.divider(f"{name} {TASKS[name].figure}")
+        rows = [
+            (
+                ENCODERS[method].label,
+                *(as_percent(summarise(found)) for found in by.values()),
+            )
+            for method, by in figures[name].items()
+        ]
+        header = ("method", *(f"{share:.0%}" for share in sorted(shares)))
+        msg.table(rows, header=header, divider=True)
+
+
+def summarise_all(figures: Dict[str, Any]) -> Dict[str, Any]:
+    """Mean, standard deviation and the single figures, by benchmark, method and share.
+
+    figures (Dict[str, Dict[str, Dict[str, List[float]]]]): The figures.
+    RETURNS (Dict[str, Any]): What goes into the file.
+    """
+    return {
+        name: {
+            method: {
+                share: {**summarise(found), "by_seed": found}
+                for share, found in by_share.items()
+            }
+            for method, by_share in by_method.items()
+        }
+        for name, by_method in figures.items()
+    }
+
+
+if __name__ == "__main__":
+    typer.run(main)

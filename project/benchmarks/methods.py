@@ -1,0 +1,216 @@
+"""What the studies compare: configs that the package recommends, or the recipe of the
+benchmarks, each with what it departs in.
+
+All see the same batches, and end in the same relation extractor.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict
+
+from tasks import COMPONENT, CONFIG, Settings, full_name
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+OBJECTIVE = f"{COMPONENT}.objective"
+
+
+@dataclass(frozen=True)
+class Method:
+    """A config, and what it departs in.
+
+    label (str): What tables and figures call it.
+    settings (Dict[str, Any]): Values to overwrite, after those of the task.
+    config (Path): The config.
+    epochs (float): How many times the epochs of the task.
+    min_steps (int): More epochs are made where they have fewer steps than that.
+    """
+
+    label: str
+    settings: Settings = field(default_factory=dict)
+    config: Path = CONFIG
+    epochs: float = 1.0
+    min_steps: int = 0
+
+
+def get_settings(method: Method, task_settings: Settings) -> Settings:
+    """What a method overwrites for a task.
+
+    method (Method): The method.
+    task_settings (Dict[str, Any]): The settings of the task.
+    RETURNS (Dict[str, Any]): Those and the method's, with the epochs of the method.
+    """
+    settings = {**task_settings, **method.settings}
+    if method.config != CONFIG:
+        settings["training.batcher"] = BATCHER
+    if method.epochs != 1:
+        epochs = method.epochs * task_settings["training.max_epochs"]
+        settings["training.max_epochs"] = max(1, round(epochs))
+    return settings
+
+
+def _change_model(label: str, **options: Any) -> Method:
+    return Method(label, {full_name(name): value for name, value in options.items()})
+
+
+def _augment(label: str, name: str, **options: Any) -> Method:
+    """Each example once as it is and once changed, in half of the epochs."""
+    augmenter = {"@augmenters": name, "level": 1.0, "keep_original": True, **options}
+    settings = {"corpora.train.augmenter": augmenter}
+    return Method(label, settings, epochs=0.5, min_steps=MIN_STEPS)
+
+
+def _weigh(label: str, name: str = "multi_label", **options: Any) -> Method:
+    objective = {"@misc": f"spacy-relext.{name}.v1", **options}
+    return Method(label, {OBJECTIVE: objective}, min_steps=MIN_STEPS)
+
+
+BATCHER = {
+    "@batchers": "spacy.batch_by_padded.v1",
+    "discard_oversize": False,
+    "size": 640,
+    "buffer": 640,
+}
+# Fewer steps teach little, however small the corpus.
+MIN_STEPS = 100
+# What does not have to be careful of pretrained weights takes, and needs, more.
+MANY_STEPS = 400
+ENCODER = {"paths.encoder": "assets/encoder"}
+
+# Each variant says its own settings, so that it means the same whatever the model's
+# defaults are.
+PARTS = {
+    "recipe": Method("recipe"),
+    "pooling-mean": _change_model("mean pooling", pooling="mean"),
+    "pooling-max": _change_model("max pooling", pooling="max"),
+    "pooling-first_last": _change_model("first and last token", pooling="first_last"),
+    "no-entity-types": _change_model("no entity types", type_width=0),
+    "no-distance": _change_model("no distance", distance=False),
+    "context-none": _change_model("no context", context=None),
+    "context-max": _change_model("max context", context="max"),
+    "context-attention": _change_model("attention context", context="attention"),
+    "depth-1": _change_model("depth 1", depth=1),
+    "depth-2": _change_model("depth 2", depth=2),
+    "hidden_width-128": _change_model("width 128", hidden_width=128),
+    "hidden_width-256": _change_model("width 256", hidden_width=256),
+}
+
+ENCODERS = {
+    "scratch": Method(
+        "transformer, random weights",
+        {"paths.encoder": "assets/random_encoder"},
+        epochs=2.0,
+        min_steps=MIN_STEPS,
+    ),
+    "tok2vec": Method(
+        "tok2vec, random weights",
+        config=CONFIGS / "tok2vec_cpu.cfg",
+        epochs=4.0,
+        min_steps=MANY_STEPS,
+    ),
+    "bilstm": Method(
+        "BiLSTM over GloVe",
+        {"paths.vectors": "assets/glove"},
+        config=CONFIGS / "bilstm_vectors.cfg",
+        epochs=4.0,
+        min_steps=MANY_STEPS,
+    ),
+    "frozen": Method(
+        "MiniLM, frozen",
+        ENCODER,
+        config=CONFIGS / "frozen.cfg",
+        epochs=4.0,
+        min_steps=MANY_STEPS,
+    ),
+    "fine-tuned": Method("MiniLM, fine-tuned", min_steps=MIN_STEPS),
+    "layerwise": Method(
+        "MiniLM, layer-wise rates and gradual unfreezing",
+        ENCODER,
+        config=CONFIGS / "layerwise.cfg",
+        min_steps=MIN_STEPS,
+    ),
+}
+
+RATE = "training.optimizer.learn_rate"
+WARMUP_LINEAR = {
+    "@schedules": "warmup_linear.v1",
+    "warmup_steps": 0,
+    "total_steps": 0,
+    "initial_rate": 2e-4,
+}
+SLANTED = {
+    "@schedules": "spacy-relext.slanted_triangular.v1",
+    "max_rate": 2e-4,
+    "num_steps": 0,
+}
+UNFREEZING = {"@callbacks": "spacy-relext.gradual_unfreezing.v1", "every": 0}
+
+
+def _adam(layer_decay: float, head_factor: float, rate: Settings) -> Settings:
+    return {
+        "training.optimizer": {
+            "@optimizers": "spacy-relext.layerwise_adam.v1",
+            "learn_rate": rate,
+            "layer_decay": layer_decay,
+            "head_factor": head_factor,
+            "L2_is_weight_decay": True,
+            "L2": 0.01,
+            "grad_clip": 1.0,
+            "use_averages": False,
+        }
+    }
+
+
+POLICIES = {
+    "one-rate": Method("one rate for all", min_steps=MIN_STEPS),
+    "own-rates": Method(
+        "head at five times the encoder's rate",
+        _adam(1.0, 5.0, WARMUP_LINEAR),
+        min_steps=MIN_STEPS,
+    ),
+    "layerwise": Method(
+        "layer-wise rates", _adam(0.9, 1.0, WARMUP_LINEAR), min_steps=MIN_STEPS
+    ),
+    "unfreezing": Method(
+        "gradual unfreezing",
+        {"training.before_update": UNFREEZING},
+        min_steps=MIN_STEPS,
+    ),
+    "slanted": Method("slanted triangular schedule", {RATE: SLANTED}, min_steps=MIN_STEPS),
+    "all": Method(
+        "all four",
+        {**_adam(0.9, 5.0, SLANTED), "training.before_update": UNFREEZING},
+        min_steps=MIN_STEPS,
+    ),
+}
+
+AUGMENTERS = {
+    "none": Method("no augmentation", min_steps=MIN_STEPS),
+    "mask-tokens": _augment("masked tokens", "spacy-relext.mask_tokens.v1"),
+    "word-noise": _augment("misspelt words", "spacy-relext.word_noise.v1"),
+    "mask-entities": _augment("masked entities", "spacy-relext.mask_entities.v1"),
+    "replace-entities": _augment(
+        "replaced entities", "spacy-relext.replace_entities.v1", path="${paths.train}"
+    ),
+}
+
+IMBALANCE = {
+    "plain": _weigh("nothing"),
+    "positive-weight": _weigh("positive weight 5", positive_weight=5.0),
+    "focal": _weigh("focal loss, gamma 2", focal_gamma=2.0),
+    "sampling": Method(
+        "at most 20 pairs a doc to train on",
+        {
+            OBJECTIVE: {"@misc": "spacy-relext.multi_label.v1"},
+            f"{COMPONENT}.max_pairs_per_doc": 20,
+        },
+        min_steps=MIN_STEPS,
+    ),
+    "adaptive": _weigh("adaptive threshold", "adaptive_threshold"),
+}
+
+STUDIES: Dict[str, Dict[str, Method]] = {
+    "parts": PARTS,
+    "policies": POLICIES,
+    "augmenters": AUGMENTERS,
+    "imbalance": IMBALANCE,
+}

@@ -1,0 +1,137 @@
+import sys
+from pathlib import Path
+
+import pytest
+import srsly
+from spacy.tokens import Doc, DocBin
+from spacy.vocab import Vocab
+
+BENCHMARKS = Path(__file__).parents[2] / "project" / "benchmarks"
+MODULES = ("cost", "learning_curve", "methods", "parts", "semeval_score", "tasks")
+
+
+@pytest.fixture
+def load(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    yield __import__
+    for name in MODULES:
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    path = tmp_path / "train.spacy"
+    docs = [Doc(Vocab(), words=[str(i)], user_data={"kept": i}) for i in range(40)]
+    DocBin(docs=docs, store_user_data=True).to_disk(path)
+    return path
+
+
+def read(path):
+    return list(DocBin().from_disk(path).get_docs(Vocab()))
+
+
+def test_smaller_part_lies_in_larger(load, corpus, tmp_path):
+    parts = load("parts")
+    found = [
+        read(parts.write_part(corpus, tmp_path, share, seed))
+        for share, seed in [(0.01, 0), (0.1, 0), (0.5, 0), (1.0, 0), (0.5, 1)]
+    ]
+    assert [len(docs) for docs in found] == [1, 4, 20, 40, 20]
+    texts = [{doc.text for doc in docs} for docs in found]
+    assert texts[0] < texts[1] < texts[2] < texts[3]
+    assert texts[4] != texts[2]
+    assert all(doc.user_data == {"kept": int(doc.text)} for doc in found[1])
+
+
+@pytest.mark.parametrize("share", [0, -0.5, 1.01])
+def test_share_out_of_range(load, capsys, share):
+    with pytest.raises(SystemExit):
+        load("parts").check_share(share)
+    assert str(share) in capsys.readouterr().out
+
+
+def test_study_is_resumed(load, corpus, tmp_path, monkeypatch):
+    curve = load("learning_curve")
+    task = curve.TASKS["conll04"]
+    folder = tmp_path / "corpora" / "conll04"
+    folder.mkdir(parents=True)
+    corpus.rename(folder / f"{task.train}.spacy")
+    calls = []
+
+    def run(task, output, *, train_path, seed, settings, **_):
+        calls.append((output.parent.name, output.stem, len(read(train_path))))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return {"figure": len(calls) / 16}
+
+    monkeypatch.setattr(curve, "run", run)
+    output = tmp_path / "curve.json"
+    options = dict(
+        corpus=tmp_path / "corpora",
+        output=output,
+        names=["conll04"],
+        methods=["frozen", "fine-tuned"],
+        shares=[1.0, 0.1],
+        seeds=[0, 1],
+        gpu_id=-1,
+    )
+    with pytest.raises(KeyboardInterrupt):
+        curve.main(**options)
+    # What is done stands there, the small parts first.
+    assert srsly.read_json(output)["conll04"]["frozen"] == {
+        "0.1": {"mean": 1 / 16, "stdev": None, "by_seed": [1 / 16]}
+    }
+    curve.main(**options)
+    assert calls[3:] == [
+        ("frozen", "0.1-seed-0", 4),
+        ("fine-tuned", "0.1-seed-0", 4),
+        ("frozen", "0.1-seed-1", 4),
+        ("fine-tuned", "0.1-seed-1", 4),
+        ("frozen", "1-seed-0", 40),
+        ("fine-tuned", "1-seed-0", 40),
+    ]
+    done = srsly.read_json(output)["conll04"]
+    assert done["frozen"]["0.1"]["by_seed"] == [4 / 16, 6 / 16]
+    assert done["fine-tuned"]["1"]["by_seed"] == [9 / 16]
+
+
+def test_methods_say_what_they_are(load):
+    methods = load("methods")
+    for study in [*methods.STUDIES.values(), methods.ENCODERS]:
+        assert len({method.label for method in study.values()}) == len(study)
+        for method in study.values():
+            assert method.config.exists()
+    task = {"training.max_epochs": 4}
+    frozen = methods.get_settings(methods.ENCODERS["frozen"], task)
+    assert frozen["training.max_epochs"] == 16
+    assert frozen["training.batcher"] == methods.BATCHER
+
+
+def test_time_to_a_score(load):
+    rows = [
+        {"seconds": seconds, "score": score}
+        for seconds, score in [(0.0, 0.1), (10.0, 0.5), (12.0, 0.7), (15.0, 0.6)]
+    ]
+    cost = load("cost")
+    assert cost.summarise(rows, 0.6) == {
+        "first_epoch": 10.0,
+        "epoch": 2.5,
+        "to_target": 12.0,
+        "best": 0.7,
+    }
+    assert cost.summarise(rows, 0.8)["to_target"] is None
+
+
+def test_stopwatch_leaves_scoring_out(load, tmp_path, monkeypatch):
+    cost = load("cost")
+    times = iter([0.0, 5.0, 6.0, 7.0, 7.0, 8.0, 8.0, 100.0, 100.0])
+    monkeypatch.setattr(cost, "perf_counter", lambda: next(times))
+    log, finish = cost.create_stopwatch(tmp_path / "log.json")(None, None, None)
+    log({"step": 0, "score": 0.0})
+    log(None)
+    log(None)
+    log({"step": 3, "score": 0.5})
+    finish()
+    rows = srsly.read_json(tmp_path / "log.json")
+    # Four steps, of which the two without a score took a second each.
+    assert rows == [{"seconds": 0.0, "score": 0.0}, {"seconds": 4.0, "score": 0.5}]
