@@ -19,7 +19,7 @@ LISTENER = {
 }
 
 
-def make_nlp(encoder, *, with_ner=False, with_relations=True):
+def make_nlp(encoder, *, with_ner=False, with_relations=True, **options):
     spacy.util.fix_random_seed(0)
     nlp = spacy.blank("en")
     model = {
@@ -35,6 +35,7 @@ def make_nlp(encoder, *, with_ner=False, with_relations=True):
             "hidden_dropout_prob": 0.0,
             "attention_probs_dropout_prob": 0.0,
         },
+        **options,
     }
     nlp.add_pipe("transformer", config={"model": model})
     if with_ner:
