@@ -19,6 +19,8 @@ CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.cfg"))
 def corpus(tmp_path_factory):
     path = tmp_path_factory.mktemp("corpus") / "corpus.spacy"
     docs = [eg.reference for eg in make_examples(spacy.blank("en"))]
+    for doc in docs:
+        doc.cats = {"business": 1.0, "family": 0.0}
     DocBin(docs=docs * 2, store_user_data=True).to_disk(path)
     return str(path)
 
@@ -41,7 +43,8 @@ def vectors(tmp_path_factory):
 def test_there_are_configs():
     names = {path.stem for path in CONFIGS}
     assert names >= {"transformer_gpu", "transformer_cpu", "tok2vec_cpu", "joint_ner"}
-    assert names >= {"frozen", "layerwise", "bilstm_vectors"}
+    assert names >= {"frozen", "layerwise", "bilstm_vectors", "multitask"}
+    assert names >= {"multilingual", "es", "zh"}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
