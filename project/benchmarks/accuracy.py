@@ -39,7 +39,7 @@ def main(
             test_path=corpus / name / "test.spacy",
             folder=training / output.stem / f"seed-{seed}",
             seed=seed,
-            settings=read_settings(options),
+            settings={**task.best, **read_settings(options)},
             limit=limit,
             gpu_id=gpu_id,
         )

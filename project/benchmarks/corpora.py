@@ -27,6 +27,8 @@ DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 N_TUNE_DEV = 800
 N_ABLATION = 1500
 N_SAMPLE = 200
+# Entities in a doc from which on its pairs are few with a relation.
+N_UNBALANCED = 5
 
 NOMINAL = "NOMINAL"
 SENTENCE = re.compile(r'(\d+)\t"(.*)"')
@@ -160,13 +162,15 @@ def read_conll04(nlp: Language, data: Path, seed: int, expanded: Counter) -> Spl
     data (Path): Folder of the corpora.
     seed (int): Not needed.
     expanded (Counter): Not needed.
-    RETURNS (Dict[str, List[Doc]]): The docs by split.
+    RETURNS (Dict[str, List[Doc]]): The docs by split. `unbalanced` are those of train
+        with so many entities that one pair in 20 has a relation.
     """
     splits = {}
     for name in ("train", "dev", "test"):
         path = find(data / "conll04" / f"{name}.json")
         splits[name] = list(iter_spert(nlp, json.loads(path.read_text("utf8"))))
     splits["train_dev"] = splits["train"] + splits["dev"]
+    splits["unbalanced"] = [d for d in splits["train"] if len(d.ents) >= N_UNBALANCED]
     return splits
 
 

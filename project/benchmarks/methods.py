@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict
 
-from tasks import COMPONENT, CONFIG, Settings, full_name
+from tasks import (
+    COMPONENT,
+    CONFIG,
+    Settings,
+    full_name,
+    layerwise_adam,
+    warmup_linear,
+)
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 OBJECTIVE = f"{COMPONENT}.objective"
@@ -131,12 +138,6 @@ ENCODERS = {
 }
 
 RATE = "training.optimizer.learn_rate"
-WARMUP_LINEAR = {
-    "@schedules": "warmup_linear.v1",
-    "warmup_steps": 0,
-    "total_steps": 0,
-    "initial_rate": 2e-4,
-}
 SLANTED = {
     "@schedules": "spacy-relext.slanted_triangular.v1",
     "max_rate": 2e-4,
@@ -145,30 +146,18 @@ SLANTED = {
 UNFREEZING = {"@callbacks": "spacy-relext.gradual_unfreezing.v1", "every": 0}
 
 
-def _adam(layer_decay: float, head_factor: float, rate: Settings) -> Settings:
-    return {
-        "training.optimizer": {
-            "@optimizers": "spacy-relext.layerwise_adam.v1",
-            "learn_rate": rate,
-            "layer_decay": layer_decay,
-            "head_factor": head_factor,
-            "L2_is_weight_decay": True,
-            "L2": 0.01,
-            "grad_clip": 1.0,
-            "use_averages": False,
-        }
-    }
-
-
+OPTIMIZER = "training.optimizer"
 POLICIES = {
     "one-rate": Method("one rate for all", min_steps=MIN_STEPS),
     "own-rates": Method(
         "head at five times the encoder's rate",
-        _adam(1.0, 5.0, WARMUP_LINEAR),
+        {OPTIMIZER: layerwise_adam(1.0, 5.0, warmup_linear(2e-4))},
         min_steps=MIN_STEPS,
     ),
     "layerwise": Method(
-        "layer-wise rates", _adam(0.9, 1.0, WARMUP_LINEAR), min_steps=MIN_STEPS
+        "layer-wise rates",
+        {OPTIMIZER: layerwise_adam(0.8, 1.0, warmup_linear(4e-4))},
+        min_steps=MIN_STEPS,
     ),
     "unfreezing": Method(
         "gradual unfreezing",
@@ -178,7 +167,10 @@ POLICIES = {
     "slanted": Method("slanted triangular schedule", {RATE: SLANTED}, min_steps=MIN_STEPS),
     "all": Method(
         "all four",
-        {**_adam(0.9, 5.0, SLANTED), "training.before_update": UNFREEZING},
+        {
+            OPTIMIZER: layerwise_adam(0.8, 2.0, {**SLANTED, "max_rate": 4e-4}),
+            "training.before_update": UNFREEZING,
+        },
         min_steps=MIN_STEPS,
     ),
 }

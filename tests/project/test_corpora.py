@@ -108,6 +108,7 @@ def test_published_corpora(tmp_path):
     assert counts["conll04", "train_dev"]["relations"] == 1283 + 343
     assert counts["conll04", "test"]["relations"] == 422
     assert counts["conll04", "test"]["also_in_train"] == 18
+    assert counts["conll04", "unbalanced"]["relations"] == 399
     splits = ("train", "dev", "test")
     assert sum(counts["rel_component", split]["docs"] for split in splits) == 149
     path = tmp_path / "conll04" / "test.spacy"
