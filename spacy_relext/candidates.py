@@ -106,10 +106,20 @@ class EntityTypes:
         """Learn the allowed types, unless they were given.
 
         relations (Iterable[Relation]): The relations of the training data.
+        RAISES (ValueError): Where a type that was given is that of no head or tail.
         """
-        if not self._given:
-            seen = {(rel.head.label_, rel.tail.label_) for rel in relations}
+        seen = {(rel.head.label_, rel.tail.label_) for rel in relations}
+        if self._allowed is None or not self._given:
             self._allowed = sorted(seen)
+            return
+        known = {name for types in seen for name in types}
+        unknown = {name for types in self._allowed for name in types} - known
+        if known and unknown:
+            raise ValueError(
+                "spacy-relext.entity_types.v1: allowed names "
+                f"{', '.join(sorted(unknown))}, but the relations of the training data are "
+                f"between entities of the types {', '.join(sorted(known))}"
+            )
 
     @property
     def state(self) -> Dict[str, Any]:

@@ -74,10 +74,16 @@ def test_learnt_entity_types_travel_as_state(doc):
 
 def test_given_entity_types_are_not_learnt_over(doc):
     generator = configure_entity_types([("PER", "LOC")])
-    generator.initialize([Relation(doc.ents[0], doc.ents[1], "X")])
+    generator.initialize([Relation(doc.ents[0], doc.ents[2], "X")])
     generator.state = {"allowed": [["PER", "PER"]]}
     assert generator.state == {}
     assert len(generator([doc], all_pairs(doc))) == 6
+
+
+def test_unknown_entity_type(doc):
+    generator = configure_entity_types([("PER", "LOC"), ("PERS", "LOC")])
+    with pytest.raises(ValueError, match="allowed names PERS, .* types LOC, PER"):
+        generator.initialize([Relation(doc.ents[2], doc.ents[0], "X")])
 
 
 def test_entity_types_must_be_pairs():

@@ -12,6 +12,7 @@ from spacy.vectors import Vectors
 
 from .test_extractor import make_examples
 
+WORDS = ["ada", "kestrel", "founded", "bo", "in", "dee", "married", "and"]
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.cfg"))
 
 
@@ -27,14 +28,13 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def vectors(tmp_path_factory):
-    """Word vectors as `spacy init vectors --attr LOWER` writes them."""
+    """Word vectors in lower case, as GloVe has them."""
     path = tmp_path_factory.mktemp("vectors")
     nlp = spacy.blank("en")
     nlp.vocab.vectors = Vectors(
         strings=nlp.vocab.strings,
-        data=numpy.eye(4, 6, dtype="float32"),
-        keys=[nlp.vocab.strings.add(word) for word in ("ada", "kestrel", "in", "cork")],
-        attr="LOWER",
+        data=numpy.ones((len(WORDS), 6), dtype="float32"),
+        keys=[nlp.vocab.strings.add(word) for word in WORDS],
     )
     nlp.to_disk(path)
     return path
