@@ -2,12 +2,24 @@ import sys
 from pathlib import Path
 
 import pytest
+import spacy
 import srsly
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
+from ..test_extractor import make_examples
+from ..test_extractor import make_nlp as make_extractor
+
 BENCHMARKS = Path(__file__).parents[2] / "project" / "benchmarks"
-MODULES = ("cost", "learning_curve", "methods", "parts", "semeval_score", "tasks")
+MODULES = (
+    "cost",
+    "learning_curve",
+    "methods",
+    "multitask",
+    "parts",
+    "semeval_score",
+    "tasks",
+)
 
 
 @pytest.fixture
@@ -135,3 +147,21 @@ def test_stopwatch_leaves_scoring_out(load, tmp_path, monkeypatch):
     rows = srsly.read_json(tmp_path / "log.json")
     # Four steps, of which the two without a score took a second each.
     assert rows == [{"seconds": 0.0, "score": 0.0}, {"seconds": 4.0, "score": 0.5}]
+
+
+def test_second_pipeline_gets_the_entities_of_the_first(load):
+    first = spacy.blank("en")
+    ruler = first.add_pipe("entity_ruler", name="ner")
+    references = [eg.reference for eg in make_examples(first)]
+    entities = {(ent.label_, ent.text) for doc in references for ent in doc.ents}
+    ruler.add_patterns([{"label": label, "pattern": text} for label, text in entities])
+    scores = load("multitask").score_in_turn(
+        [first, make_extractor(n_updates=60)], references
+    )
+    assert scores["ents_f"] == 1.0
+    assert scores["rels_f"] > 0.9
+    blank = spacy.blank("en")
+    scores = load("multitask").score_in_turn(
+        [blank, make_extractor(n_updates=60)], references
+    )
+    assert scores["rels_r"] == 0.0
