@@ -174,6 +174,33 @@ def test_spans_key_with_nested_and_overlapping_entities():
     assert triples(predict(nlp, examples)[0]) == {("The University of Cork", "IN", "Cork")}
 
 
+@pytest.mark.parametrize("objective", ["multi_label", "single_label", "adaptive_threshold"])
+def test_one_label_is_a_binary_task(objective):
+    data = [
+        (text, entities, [(h, t, "RELATED") for h, t, _ in relations])
+        for text, entities, relations in DATA
+    ]
+    examples = make_examples(spacy.blank("en"), data)
+    objective = {"@misc": f"spacy-relext.{objective}.v1"}
+    nlp = make_nlp(examples, n_updates=60, objective=objective)
+    assert nlp.get_pipe("relation_extractor").labels == ("RELATED",)
+    assert nlp.evaluate(make_examples(nlp, data))["rels_f"] == 1
+
+
+def test_two_labels_of_one_pair():
+    data = [
+        (text, entities, relations + [(h, t, "KNOWS") for h, t, x in relations if x == "SPOUSE"])
+        for text, entities, relations in DATA
+    ]
+    found = {}
+    for name in ("multi_label", "adaptive_threshold"):
+        objective = {"@misc": f"spacy-relext.{name}.v1"}
+        nlp = make_nlp(make_examples(spacy.blank("en"), data), n_updates=80, objective=objective)
+        found[name] = triples(predict(nlp, make_examples(nlp, data))[1])
+    both = {("Bo", "SPOUSE", "Dee"), ("Bo", "KNOWS", "Dee")}
+    assert found == {"multi_label": both, "adaptive_threshold": both}
+
+
 def test_symmetric_relations_are_stored_once_in_text_order():
     data = [
         ("Bo married Dee.", ["Bo/PER", "Dee/PER"], [(1, 0, "SPOUSE")]),
