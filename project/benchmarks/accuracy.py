@@ -20,6 +20,9 @@ def main(
     output: Path = typer.Argument(..., help="JSON file to write; one a seed beside it"),
     training: Path = typer.Option("training/benchmarks", help="Where models go"),
     seeds: List[int] = typer.Option([0, 1], "--seed", help="Seed, can be repeated"),
+    folds: List[str] = typer.Option(
+        ["."], "--fold", help="Folder of a fold within the corpus, can be repeated"
+    ),
     options: List[str] = typer.Option(
         [], "--set", help="name=value of benchmark.cfg or of the model, can be repeated"
     ),
@@ -30,37 +33,40 @@ def main(
     if name not in TASKS:
         msg.fail(f"No such benchmark: {name}", f"There are: {', '.join(TASKS)}", exits=1)
     task = TASKS[name]
-    results = [
-        run(
-            task,
-            output.parent / output.stem / f"seed-{seed}.json",
-            train_path=corpus / name / f"{task.train}.spacy",
-            watch_path=corpus / name / f"{task.watch}.spacy",
-            test_path=corpus / name / "test.spacy",
-            folder=training / output.stem / f"seed-{seed}",
-            seed=seed,
-            settings={**task.best, **read_settings(options)},
-            limit=limit,
-            gpu_id=gpu_id,
-        )
-        for seed in seeds
-    ]
-    summary = summarise([result["figure"] for result in results])
-    figures = {str(result["seed"]): result["figure"] for result in results}
+    results = {}
+    for fold in folds:
+        folder = corpus / name / fold
+        for seed in seeds:
+            part = Path(fold) / f"seed-{seed}"
+            results[str(part)] = run(
+                task,
+                output.parent / output.stem / f"{part}.json",
+                train_path=folder / f"{task.train}.spacy",
+                watch_path=folder / f"{task.watch}.spacy",
+                test_path=folder / "test.spacy",
+                folder=training / output.stem / part,
+                seed=seed,
+                settings={**task.best, **read_settings(options)},
+                limit=limit,
+                gpu_id=gpu_id,
+            )
+    figures = {part: result["figure"] for part, result in results.items()}
+    summary = summarise(list(figures.values()))
+    first, *_ = results.values()
     srsly.write_json(
         output,
         {
             "benchmark": name,
             "measure": task.figure,
             **summary,
-            "by_seed": figures,
-            "train_seconds": [result["train_seconds"] for result in results],
-            "setup": results[0]["setup"],
+            "by_run": figures,
+            "train_seconds": [result["train_seconds"] for result in results.values()],
+            "setup": first["setup"],
         },
     )
-    rows = [(seed, f"{100 * figure:.2f}") for seed, figure in figures.items()]
+    rows = [(part, f"{100 * figure:.2f}") for part, figure in figures.items()]
     rows.append(("mean", as_percent(summary)))
-    msg.table(rows, header=("seed", f"{name} {task.figure}"), divider=True)
+    msg.table(rows, header=("run", f"{name} {task.figure}"), divider=True)
 
 
 if __name__ == "__main__":

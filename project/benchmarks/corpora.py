@@ -47,6 +47,7 @@ TUTORIAL_LABELS = {
 SYMMETRIC = ["Binds"]
 ARTICLE = re.compile(r"(?:PMC|PMID)-(\d+)")
 SPLIT_OF_LAST_DIGIT = {"4": "dev", "3": "test"}
+N_FOLDS = 5
 
 Splits = Dict[str, List[Doc]]
 COLUMNS = [
@@ -200,7 +201,9 @@ def iter_spert(nlp: Language, records: Iterable[Dict[str, Any]]) -> Iterator[Doc
 
 def read_rel_component(nlp: Language, data: Path, seed: int, expanded: Counter) -> Splits:
     """The tutorial's annotations of gene regulation, in its split: articles whose
-    number ends with 4 are dev, with 3 test, all others train.
+    number ends with 4 are dev, with 3 test, all others train. As that makes a small
+    test set, also in five folds by the same digit: two digits are test, the next two
+    dev.
 
     nlp (Language): Whose vocab to use.
     data (Path): Folder of the corpora.
@@ -219,8 +222,12 @@ def read_rel_component(nlp: Language, data: Path, seed: int, expanded: Counter) 
         article = ARTICLE.search(source)
         if not article:
             raise ValueError(f"{path}:{number}: no article in the source: {source!r}")
-        split = SPLIT_OF_LAST_DIGIT.get(article[1][-1], "train")
-        splits[split].append(from_prodigy(nlp, record))
+        doc = from_prodigy(nlp, record)
+        splits[SPLIT_OF_LAST_DIGIT.get(article[1][-1], "train")].append(doc)
+        for fold in range(N_FOLDS):
+            part = (int(article[1][-1]) // 2 - fold) % N_FOLDS
+            name = {0: "test", 1: "dev"}.get(part, "train")
+            splits.setdefault(f"fold-{fold}/{name}", []).append(doc)
     return splits
 
 

@@ -53,6 +53,7 @@ class Task:
     watch (str): Split to look at while training.
     tune_train (str): Split to train on where the judge is `tune_dev`.
     tune_dev (str): Split that decides on the model.
+    model (str): Which model is scored; `model-best` is chosen by `watch`.
     settings (Dict[str, Any]): Values of benchmark.cfg to overwrite.
     best (Dict[str, Any]): Values that won on dev data, for the figure to report; the
         studies do without them.
@@ -64,6 +65,7 @@ class Task:
     watch: str
     tune_train: str
     tune_dev: str
+    model: str = "model-last"
     settings: Settings = field(default_factory=dict)
     best: Settings = field(default_factory=dict)
 
@@ -146,11 +148,17 @@ TASKS = {
         watch="dev",
         tune_train="train",
         tune_dev="dev",
+        # As for the tutorial's component.
+        model="model-best",
         settings={
             "training.max_epochs": 20,
             "training.optimizer.learn_rate.initial_rate": 1e-4,
             f"{COMPONENT}.objective.@misc": "spacy-relext.multi_label.v1",
             f"{COMPONENT}.symmetric_labels": ["Binds"],
+        },
+        best={
+            f"{COMPONENT}.model.context": None,
+            "training.batcher.size": 160,
         },
     ),
 }
@@ -178,7 +186,7 @@ def run(
         settings, nothing is trained.
     train_path (Path): Corpus to train on.
     watch_path (Path): Corpus to look at while training.
-    test_path (Path): Corpus to score the last model on.
+    test_path (Path): Corpus to score the model on.
     seed (int): Of weights, order and dropout.
     settings (Dict[str, Any]): Values of the config to overwrite, after the task's.
     config_path (Path): The config.
@@ -218,7 +226,7 @@ def run(
         start = perf_counter()
         train(temporary / "config.cfg", trained, use_gpu=gpu_id)
         seconds = perf_counter() - start
-        scores = task.score(spacy.load(trained / "model-last"), test_path)
+        scores = task.score(spacy.load(trained / task.model), test_path)
     result = {
         "figure": scores[task.figure],
         "seed": seed,

@@ -29,6 +29,9 @@ def main(
     encoder: Path = typer.Option("assets/encoder", help="Folder of the encoder"),
     training: Path = typer.Option("training/tutorial", help="Where models go"),
     seeds: List[int] = typer.Option([0, 1], "--seed", help="Seed, can be repeated"),
+    folds: List[str] = typer.Option(
+        ["."], "--fold", help="Folder of a fold within the corpus, can be repeated"
+    ),
     rates: List[float] = typer.Option(
         [5e-5, 2e-4], "--learn-rate", help="Learning rate to try, can be repeated"
     ),
@@ -37,20 +40,20 @@ def main(
 ) -> None:
     """Write the test scores of the tutorial's component, one entry a seed."""
     runs = []
-    for seed in seeds:
+    for fold, seed in ((fold, seed) for fold in folds for seed in seeds):
         candidates = []
         for rate in rates:
-            folder = training / f"seed-{seed}-rate-{rate:g}-steps-{max_steps}"
+            folder = training / fold / f"seed-{seed}-rate-{rate:g}-steps-{max_steps}"
             settings = {
-                "paths.train": corpus / "train.spacy",
-                "paths.dev": corpus / "dev.spacy",
+                "paths.train": corpus / fold / "train.spacy",
+                "paths.dev": corpus / fold / "dev.spacy",
                 "paths.encoder": encoder,
                 "system.seed": seed,
                 "training.max_steps": max_steps,
                 "training.optimizer.learn_rate.initial_rate": rate,
             }
-            scores = train_and_score(folder, settings, corpus, gpu_id)
-            candidates.append({"seed": seed, "learn_rate": rate, **scores})
+            scores = train_and_score(folder, settings, corpus / fold, gpu_id)
+            candidates.append({"fold": fold, "seed": seed, "learn_rate": rate, **scores})
         runs.append(max(candidates, key=lambda run: run["dev_best_f"]))
     figures = {
         name: {
@@ -66,8 +69,9 @@ def main(
         for name, threshold in (("test", run["threshold"]), ("test_at_half", 0.5)):
             scores = [f"{100 * run[name][f'rels_{x}']:.1f}" for x in "prf"]
             settings = [f"{x:g}" for x in (run["seed"], run["learn_rate"], threshold)]
-            rows.append((*settings, *scores))
-    msg.table(rows, header=("seed", "rate", "threshold", "P", "R", "F"), divider=True)
+            rows.append((run["fold"], *settings, *scores))
+    header = ("fold", "seed", "rate", "threshold", "P", "R", "F")
+    msg.table(rows, header=header, divider=True)
 
 
 def train_and_score(
