@@ -166,9 +166,9 @@ POLICIES = {
     ),
     "slanted": Method("slanted triangular schedule", {RATE: SLANTED}, min_steps=MIN_STEPS),
     "all": Method(
-        "all four",
+        "layer-wise rates, unfreezing and slanted triangular schedule",
         {
-            OPTIMIZER: layerwise_adam(0.8, 2.0, {**SLANTED, "max_rate": 4e-4}),
+            OPTIMIZER: layerwise_adam(0.8, 1.0, {**SLANTED, "max_rate": 4e-4}),
             "training.before_update": UNFREEZING,
         },
         min_steps=MIN_STEPS,
