@@ -72,6 +72,13 @@ def test_config_trains(path, corpus, tiny_encoder, vectors, tmp_path):
     list(nlp.pipe(["Ada founded Kestrel in Cork.", ""]))
 
 
+def test_vectors_that_are_not_there(corpus, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (path,) = [path for path in CONFIGS if path.stem == "bilstm_vectors"]
+    with pytest.raises(IOError, match="vectors could not be found at 'vectors'"):
+        train(path, overrides={"paths.train": corpus, "paths.dev": corpus})
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_training_feeds_what_listens(path):
     """An annotating `ner` without an annotating transformer is fed zeros."""
