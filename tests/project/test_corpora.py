@@ -111,6 +111,13 @@ def test_published_corpora(tmp_path):
     assert counts["conll04", "unbalanced"]["relations"] == 399
     splits = ("train", "dev", "test")
     assert sum(counts["rel_component", split]["docs"] for split in splits) == 149
+    folds = [
+        [counts["rel_component", f"fold-{i}/{split}"]["docs"] for split in splits]
+        for i in range(corpora.N_FOLDS)
+    ]
+    assert all(sum(fold) == 149 for fold in folds)
+    # Each doc is tested on once, and in another fold is dev.
+    assert sum(test for *_, test in folds) == sum(dev for _, dev, _ in folds) == 149
     path = tmp_path / "conll04" / "test.spacy"
     docs = list(DocBin().from_disk(path).get_docs(Vocab()))
     assert all(has_relations(doc) and doc.has_unknown_spaces for doc in docs)
