@@ -56,7 +56,7 @@ def main(
     output: Path = typer.Argument(..., help="JSON file to write"),
     encoder: Path = typer.Option("assets/encoder", help="Folder of the encoder"),
     n_docs: int = typer.Option(16, help="Docs in a batch"),
-    repeats: int = typer.Option(7, help="Turns at each shape"),
+    repeats: int = typer.Option(25, help="Turns at each shape"),
 ) -> None:
     """Write times, ratios to the encoder and pairs a second, one row a shape."""
     load = os.getloadavg()[0]
