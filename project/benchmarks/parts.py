@@ -4,6 +4,7 @@ from pathlib import Path
 from random import Random
 
 from spacy.tokens import DocBin
+from spacy.training.corpus import FILE_TYPE, walk_corpus
 from spacy.vocab import Vocab
 from wasabi import msg
 
@@ -20,13 +21,18 @@ def check_share(share: float) -> None:
 def write_part(source: Path, folder: Path, share: float, seed: int) -> Path:
     """Write a random part of a corpus.
 
-    source (Path): The corpus, a .spacy file.
+    source (Path): The corpus, a .spacy file or a folder of such.
     folder (Path): The folder to write to.
     share (float): The share of its docs, above 0; at least one.
     seed (int): Of the choice. A smaller part of the same seed lies within a larger.
     RETURNS (Path): The .spacy file written, by the corpus and the share.
     """
-    docs = list(DocBin().from_disk(source).get_docs(Vocab()))
+    vocab = Vocab()
+    docs = [
+        doc
+        for path in walk_corpus(source, FILE_TYPE)
+        for doc in DocBin().from_disk(path).get_docs(vocab)
+    ]
     Random(seed).shuffle(docs)
     output = folder / f"{source.stem}-{share:g}.spacy"
     part = docs[: max(1, round(share * len(docs)))]

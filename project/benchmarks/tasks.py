@@ -77,7 +77,8 @@ def score_relations_of(nlp: Language, path: Path) -> Dict[str, Any]:
     path (Path): The corpus.
     RETURNS (Dict[str, Any]): Its scores.
     """
-    scores = nlp.evaluate(list(create_entity_corpus(path)(nlp)))
+    spans_key = nlp.get_pipe("relation_extractor").cfg["spans_key"]
+    scores = nlp.evaluate(list(create_entity_corpus(path, spans_key=spans_key)(nlp)))
     return {name: value for name, value in scores.items() if name.startswith("rels_")}
 
 
@@ -114,6 +115,13 @@ def layerwise_adam(layer_decay: float, head_factor: float, rate: Settings) -> Se
         "learn_rate": rate,
     }
 
+
+# Entities that nest.
+SPANS = {
+    f"{COMPONENT}.spans_key": "entities",
+    "corpora.train.spans_key": "entities",
+    "corpora.dev.spans_key": "entities",
+}
 
 TASKS = {
     "semeval": Task(
@@ -159,6 +167,28 @@ TASKS = {
         best={
             f"{COMPONENT}.model.context": None,
             "training.batcher.size": 160,
+        },
+    ),
+    "ehealthkd": Task(
+        figure="rels_f",
+        score=score_relations_of,
+        train="train",
+        watch="dev",
+        tune_train="train",
+        tune_dev="dev",
+        settings={"training.max_epochs": 8, **SPANS},
+    ),
+    "sanwen": Task(
+        figure="rels_f",
+        score=score_relations_of,
+        train="train",
+        watch="dev",
+        tune_train="train",
+        tune_dev="dev",
+        settings={
+            "training.max_epochs": 4,
+            f"{COMPONENT}.symmetric_labels": ["Coreference"],
+            **SPANS,
         },
     ),
 }
@@ -361,7 +391,7 @@ def _find(config: Config, name: str) -> Tuple[Optional[Dict[str, Any]], str]:
 
 
 def _check_corpus(path: Path) -> None:
-    if not path.is_file():
+    if not path.exists():
         msg.fail(
             f"Not found: {path}",
             f"Write the corpora first: python benchmarks/corpora.py {path.parents[1]}",

@@ -1,0 +1,160 @@
+"""python -m spacy relext convert"""
+
+import shutil
+from pathlib import Path
+from typing import Optional
+
+import spacy
+import typer
+from tqdm import tqdm
+from wasabi import msg
+
+from ..convert import FORMATS, guess_format
+from ..convert.build import CUTS, DocBuilder, Options
+from ..convert.corpus_writer import CorpusWriter, split_documents
+from ..convert.report import Report
+from ..convert.source import SourceDoc
+from . import relext
+
+
+@relext.command("convert")
+def convert_cli(
+    # fmt: off
+    input_path: Path = typer.Argument(
+        ..., metavar="INPUT", help="File or folder of annotations", exists=True
+    ),
+    output: Path = typer.Argument(
+        ..., help="Output .spacy file; with --dev or --test, a folder"
+    ),
+    format: Optional[str] = typer.Option(
+        None,
+        "--format",
+        "-f",
+        help=f"One of {', '.join(FORMATS)}; guessed where it is unambiguous",
+    ),
+    lang: str = typer.Option("en", "--lang", "-l", help="Language whose tokenizer to use"),
+    cut: str = typer.Option(
+        "document", "--cut", "-c", help=f"What becomes a doc: {', '.join(CUTS)}"
+    ),
+    sents: bool = typer.Option(
+        False, "--sents", "-s", help="Set sentence boundaries, by punctuation"
+    ),
+    spans_key: Optional[str] = typer.Option(
+        None,
+        "--spans-key",
+        "-k",
+        help="Group of doc.spans for all entities, nested ones too",
+    ),
+    dev: float = typer.Option(
+        0.0, "--dev", help="Share of the documents for dev.spacy", min=0, max=1
+    ),
+    test: float = typer.Option(
+        0.0, "--test", help="Share of the documents for test.spacy", min=0, max=1
+    ),
+    seed: int = typer.Option(0, "--seed", help="Of the draw of the splits"),
+    strict: bool = typer.Option(
+        False, "--strict", help="Stop at what would have to be dropped"
+    ),
+    report_path: Optional[Path] = typer.Option(
+        None, "--report", "-r", help="JSON lines file for each problem and its place"
+    ),
+    # fmt: on
+) -> None:
+    """Convert annotations of other tools to spaCy's format, with relations.
+
+    A report tells how many documents, entities and relations were read and written, and
+    what was changed or dropped, where and why.
+    """
+    try:
+        report = convert(
+            input_path,
+            output,
+            format=format,
+            lang=lang,
+            options=Options(cut, sents, spans_key),
+            dev=dev,
+            test=test,
+            seed=seed,
+            strict=strict,
+            report_path=report_path,
+            silent=False,
+        )
+    except (ValueError, OSError) as error:
+        msg.fail("Not converted", str(error), exits=1)
+    report.print()
+    if not report.written["document"]:
+        msg.fail(f"No document in {input_path}", exits=1)
+    msg.good(f"Docs in {output}: {report.written['document']:,}")
+
+
+def convert(
+    input_path: Path,
+    output: Path,
+    *,
+    format: Optional[str] = None,
+    lang: str = "en",
+    options: Options = Options(),
+    dev: float = 0.0,
+    test: float = 0.0,
+    seed: int = 0,
+    strict: bool = False,
+    report_path: Optional[Path] = None,
+    silent: bool = True,
+) -> Report:
+    """Convert annotations of other tools to spaCy's format, with relations.
+
+    input_path (Path): File or folder of annotations.
+    output (Path): A .spacy file. With `dev` or `test` a folder, of train.spacy and what
+        the others say. One of more than 10,000 docs is a folder of several, which
+        spaCy's readers take in its place.
+    format (Optional[str]): Its name in `spacy_relext.convert.FORMATS`; None to guess.
+    lang (str): Language whose tokenizer to use.
+    options (Options): How docs are made.
+    dev (float): Share of the documents for dev.spacy, 0 to 1.
+    test (float): Share of the documents for test.spacy, 0 to 1.
+    seed (int): Of the draw of the splits.
+    strict (bool): Whether a drop is an error.
+    report_path (Optional[Path]): JSON lines file for each problem.
+    silent (bool): Whether to show no progress.
+    RETURNS (Report): What was read, written and lost.
+    RAISES (ValueError): On an unknown format or option, and on a drop where `strict`.
+    """
+    name = format or guess_format(input_path)
+    if name not in FORMATS:
+        raise ValueError(f"Unknown format {name!r}, there are: {', '.join(FORMATS)}")
+    shares = {"train": 1.0 - dev - test, "dev": dev, "test": test}
+    if shares["train"] < 0:
+        raise ValueError(f"--dev and --test are more than all: {dev} + {test}")
+    cut_up = bool(dev or test)
+    if cut_up and output.suffix == ".spacy":
+        raise ValueError(f"With --dev or --test the output is a folder, found: {output}")
+    if not cut_up and output.suffix != ".spacy":
+        raise ValueError(f"The output ends with .spacy, found: {output}")
+    read = FORMATS[name].read
+    total = sum(1 for found in read(input_path) if isinstance(found, SourceDoc))
+    splits = split_documents(total, shares, seed) if cut_up else [""] * total
+    paths = {x: output / f"{x}.spacy" for x in shares if shares[x]}
+    if not cut_up:
+        paths = {"": output}
+    for path in paths.values():
+        # What an earlier run left must not be read with it.
+        if path.is_dir():
+            shutil.rmtree(path)
+    writers = {split: CorpusWriter(path) for split, path in paths.items()}
+    report = Report(report_path, strict)
+    builder = DocBuilder(spacy.blank(lang), report, options)
+    position = 0
+    with tqdm(total=total, unit=" docs", disable=silent) as bar:
+        for found in read(input_path):
+            if not isinstance(found, SourceDoc):
+                report.add(found)
+                continue
+            for doc in builder.build(found):
+                writers[splits[position]].add(doc)
+            position += 1
+            bar.update()
+    for writer in writers.values():
+        writer.close()
+    report.close()
+    report.check()
+    return report

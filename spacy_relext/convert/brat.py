@@ -1,0 +1,221 @@
+"""brat standoff: NAME.txt with the text, NAME.ann with what is annotated in it.
+
+What brat says beyond entities and binary relations: an attribute is kept beside its entity,
+a normalisation becomes its `kb_id`, an event a relation from its trigger to each argument,
+an equivalence of several a chain of relations. See https://brat.nlplab.org/standoff.html.
+"""
+
+import re
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
+
+from .read import Head, decode, walk
+from .report import DROPPED
+from .source import Problem, SourceDoc, SourceEntity, SourceRelation
+
+SUFFIXES = (".ann",)
+
+LINE = re.compile(r"([TREAMN#*]\S*)\t")
+ENTITY = re.compile(r"(\S+) (\d+ \d+(?:;\d+ \d+)*)")
+# What brat calls the arguments of a binary relation; by these names, or in this order.
+ARGUMENT = re.compile(r"([^\s:]+):(\S+)")
+KIND = {"T": "entity", "R": "relation", "E": "relation", "*": "relation"}
+KIND.update({"A": "attribute", "M": "attribute", "N": "attribute", "#": "note"})
+
+
+class Line(NamedTuple):
+    """A line of standoff: its id, what stands in its other columns, and where it is."""
+
+    id: str
+    columns: List[str]
+    place: str
+
+
+def is_brat(head: Head) -> bool:
+    """Whether a file is of brat's."""
+    return head.path.suffix in SUFFIXES
+
+
+def read_brat(path: Path) -> Iterator[Any]:
+    """Read a folder of brat's, or one .ann file.
+
+    path (Path): The folder or file.
+    YIELDS (Union[SourceDoc, Problem]): The documents, and files that are none.
+    """
+    for ann_path in walk(path, SUFFIXES):
+        text_path = ann_path.with_suffix(".txt")
+        if not text_path.is_file():
+            reason = f"there is no {text_path.name!r} beside it"
+            yield Problem(str(ann_path), "document", DROPPED, reason)
+            continue
+        text, annotation = decode(text_path), decode(ann_path)
+        bad = next((x for x in (text, annotation) if isinstance(x, Problem)), None)
+        if bad is not None:
+            yield bad
+            continue
+        lines, problems = _split(annotation, ann_path)
+        yield _Standoff(lines, problems).as_source(ann_path.stem, str(ann_path), text)
+
+
+def _split(annotation: str, path: Path) -> Tuple[List[Line], List[Problem]]:
+    """The lines. What begins as none belongs to the text of the entity before: its text
+    had a line break in it."""
+    lines: List[Line] = []
+    problems = []
+    for number, text in enumerate(annotation.split("\n"), 1):
+        if not text.strip():
+            continue
+        place = f"{path}:{number}"
+        match = LINE.match(text)
+        if match:
+            lines.append(Line(match[1], text[match.end() :].split("\t"), place))
+        elif lines and lines[-1].id[0] == "T" and len(lines[-1].columns) > 1:
+            lines[-1].columns[-1] += f"\n{text}"
+        else:
+            reason = f"not a line of brat standoff: {text[:60]!r}"
+            problems.append(Problem(place, "note", DROPPED, reason))
+    return lines, problems
+
+
+class _Standoff:
+    """The annotations of one document, by kind."""
+
+    def __init__(self, lines: List[Line], problems: List[Problem]):
+        self.problems = problems
+        self.entities: Dict[str, SourceEntity] = {}
+        self.doubles: List[SourceEntity] = []
+        self.relations: List[SourceRelation] = []
+        self.attributes: Dict[str, List[Tuple[str, Any]]] = defaultdict(list)
+        # Events may name events that come later.
+        self.triggers: Dict[str, str] = {}
+        readers = {
+            "T": self._read_entity,
+            "E": self._read_trigger,
+            "A": self._read_attribute,
+            "M": self._read_attribute,
+            "N": self._read_normalization,
+            "#": self._read_note,
+        }
+        for line in lines:
+            if line.id[0] in readers:
+                readers[line.id[0]](line)
+        for line in lines:
+            if line.id[0] == "R":
+                self._read_relation(line)
+            elif line.id[0] == "*":
+                self._read_equivalence(line)
+            elif line.id[0] == "E":
+                self._read_event(line)
+
+    def as_source(self, id: str, place: str, text: str) -> SourceDoc:
+        entities = []
+        for entity in [*self.entities.values(), *self.doubles]:
+            entities.append(
+                replace(
+                    entity,
+                    # Where the pieces have but space between them it is one.
+                    gaps=entity.gaps and _leaves_out(text, entity),
+                    attributes=tuple(self.attributes.pop(entity.id, ())),
+                )
+            )
+        for target, found in self.attributes.items():
+            for name, _ in found:
+                reason = f"{name!r} is of {target!r}, which is no entity"
+                self.problems.append(Problem(place, "attribute", DROPPED, reason))
+        return SourceDoc(id, place, text, entities, self.relations, self.problems)
+
+    def _drop(self, line: Line, reason: str, n: int = 1) -> None:
+        kind = KIND[line.id[0]]
+        self.problems.extend([Problem(line.place, kind, DROPPED, reason)] * n)
+
+    def _read_entity(self, line: Line) -> None:
+        match = ENTITY.fullmatch(line.columns[0].strip())
+        if not match:
+            self._drop(line, f"no label and offsets: {line.columns[0]!r}")
+            return
+        offsets = [int(x) for x in re.findall(r"\d+", match[2])]
+        entity = SourceEntity(
+            id=line.id,
+            start=offsets[0],
+            end=offsets[-1],
+            label=match[1],
+            place=line.place,
+            text=line.columns[1] if len(line.columns) > 1 else None,
+            gaps=len(offsets) > 2,
+        )
+        if line.id in self.entities:
+            self.doubles.append(entity)
+        else:
+            self.entities[line.id] = entity
+
+    def _read_relation(self, line: Line) -> None:
+        label, *rest = line.columns[0].split(" ", 1)
+        ends = dict(ARGUMENT.findall(rest[0] if rest else ""))
+        if len(ends) != 2:
+            self._drop(line, f"no label and two arguments: {line.columns[0]!r}")
+            return
+        # By their names Arg1 and Arg2, whatever their order.
+        names = sorted(ends) if all(x.startswith("Arg") for x in ends) else list(ends)
+        head, tail = (self._resolve(ends[name]) for name in names)
+        self.relations.append(SourceRelation(head, tail, label, line.place))
+
+    def _read_equivalence(self, line: Line) -> None:
+        label, *members = line.columns[0].split()
+        if len(members) < 2:
+            self._drop(line, f"no label and two members: {line.columns[0]!r}")
+            return
+        for head, tail in zip(members, members[1:]):
+            self.relations.append(SourceRelation(head, tail, label, line.place))
+        if len(members) > 2:
+            reason = f"{len(members)} members are related one with the next"
+            self.problems.append(Problem(line.place, "relation", "made a chain", reason))
+
+    def _read_trigger(self, line: Line) -> None:
+        match = ARGUMENT.match(line.columns[0])
+        if match:
+            self.triggers[line.id] = match[2]
+
+    def _read_event(self, line: Line) -> None:
+        _, *arguments = ARGUMENT.findall(line.columns[0]) or [None]
+        if line.id not in self.triggers:
+            self._drop(line, f"no event with a trigger: {line.columns[0]!r}")
+            return
+        for role, target in arguments:
+            self.relations.append(
+                SourceRelation(
+                    self.triggers[line.id], self._resolve(target), role, line.place
+                )
+            )
+        reason = "its trigger is related to each argument"
+        self.problems.append(Problem(line.place, "relation", "made of an event", reason))
+
+    def _resolve(self, id: str) -> str:
+        return self.triggers.get(id, id)
+
+    def _read_attribute(self, line: Line) -> None:
+        name, *rest = line.columns[0].split()
+        if not rest:
+            self._drop(line, f"no name and entity: {line.columns[0]!r}")
+            return
+        value = " ".join(rest[1:]) or True
+        self.attributes[self._resolve(rest[0])].append((name, value))
+
+    def _read_normalization(self, line: Line) -> None:
+        parts = line.columns[0].split()
+        entity = self.entities.get(self._resolve(parts[1])) if len(parts) > 2 else None
+        if entity is None:
+            self._drop(line, f"no entity and id: {line.columns[0]!r}")
+        elif entity.kb_id:
+            self._drop(line, f"its entity has the id {entity.kb_id!r} already")
+        else:
+            self.entities[entity.id] = replace(entity, kb_id=parts[2])
+
+    def _read_note(self, line: Line) -> None:
+        self._drop(line, "docs have no place for notes")
+
+
+def _leaves_out(text: str, entity: SourceEntity) -> bool:
+    found = "".join(text[entity.start : entity.end].split())
+    return entity.text is None or found != "".join(entity.text.split())

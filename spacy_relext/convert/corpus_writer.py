@@ -1,0 +1,73 @@
+"""Docs into .spacy files, without keeping them all in memory."""
+
+from pathlib import Path
+from typing import Dict, Sequence
+
+import numpy
+from spacy.tokens import Doc, DocBin
+
+# Docs of one file.
+MAX_DOCS = 10_000
+
+
+class CorpusWriter:
+    """Writes a .spacy file. Where one would grow too large it is a folder of that name
+    with several, which spaCy's readers take in its place."""
+
+    def __init__(self, path: Path, max_docs: int = MAX_DOCS):
+        """Begin a file.
+
+        path (Path): The file.
+        max_docs (int): Docs of one file.
+        """
+        self.path = path
+        self.max_docs = max_docs
+        self.n_files = 0
+        self._bin = self._new()
+
+    def add(self, doc: Doc) -> None:
+        """Take a doc.
+
+        doc (Doc): The doc.
+        """
+        if len(self._bin) == self.max_docs:
+            self._flush(self.path)
+        self._bin.add(doc)
+
+    def close(self) -> None:
+        """Write what is not written yet."""
+        if self.n_files:
+            self._flush(self.path)
+        else:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._bin.to_disk(self.path)
+
+    def _flush(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.n_files += 1
+        self._bin.to_disk(folder / f"{self.n_files:04}.spacy")
+        self._bin = self._new()
+
+    @staticmethod
+    def _new() -> DocBin:
+        # Relations live in user_data, which a DocBin drops unless told otherwise.
+        return DocBin(store_user_data=True)
+
+
+def split_documents(n_docs: int, shares: Dict[str, float], seed: int) -> Sequence[str]:
+    """Which split each document goes to, drawn at random.
+
+    n_docs (int): Number of documents.
+    shares (Dict[str, float]): Share of each split but the first, which has the rest.
+    seed (int): Of the draw.
+    RETURNS (Sequence[str]): Name of the split, one a document.
+    """
+    first, *others = shares
+    splits = numpy.full(n_docs, first, dtype=object)
+    order = numpy.random.default_rng(seed).permutation(n_docs)
+    start = 0
+    for name in others:
+        end = start + round(shares[name] * n_docs)
+        splits[order[start:end]] = name
+        start = end
+    return splits

@@ -1,0 +1,114 @@
+"""What came of a conversion: how much was read and written, and what was lost where."""
+
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import IO, Dict, List, Optional, Tuple
+
+import srsly
+import typer
+from wasabi import msg
+
+from .source import Problem
+
+KINDS = ("document", "entity", "relation", "attribute", "note")
+DROPPED = "dropped"
+# Problems of one sort that are told one by one.
+N_TOLD = 3
+
+
+class Report:
+    """Counts documents, entities and relations, and collects problems. What it keeps
+    does not grow with the input.
+
+    read (Counter): Number read, by kind.
+    written (Counter): Number written, by kind.
+    dropped (Counter): Number dropped, by kind.
+    changed (Counter): By kind and what was done, as in ("entity", "expanded").
+    """
+
+    def __init__(self, path: Optional[Path] = None, strict: bool = False):
+        """Begin a report.
+
+        path (Optional[Path]): JSON lines file that takes each problem as it comes.
+        strict (bool): Whether a drop is an error.
+        """
+        self.read: Counter = Counter()
+        self.written: Counter = Counter()
+        self.dropped: Counter = Counter()
+        self.changed: Counter = Counter()
+        self.strict = strict
+        self._reasons: Counter = Counter()
+        self._places: Dict[Tuple[str, str, str], List[str]] = defaultdict(list)
+        self._file: Optional[IO[str]] = path.open("w", encoding="utf8") if path else None
+
+    def add(self, problem: Problem) -> None:
+        """Take a problem.
+
+        problem (Problem): The problem.
+        RAISES (ValueError): Where something is dropped and the report is strict.
+        """
+        place, kind, fate, reason = problem
+        if self._file is not None:
+            self._file.write(srsly.json_dumps(problem._asdict()) + "\n")
+        if fate == DROPPED:
+            if self.strict:
+                raise ValueError(f"{place}: {kind} {fate}: {reason}")
+            self.dropped[kind] += 1
+        else:
+            self.changed[kind, fate] += 1
+        # Without what is the text's own, as in 'Paris', so that like comes to like.
+        sort = (kind, fate, _generalise(reason))
+        self._reasons[sort] += 1
+        if self._reasons[sort] <= N_TOLD:
+            self._places[sort].append(f"{place}: {reason}")
+
+    def close(self) -> None:
+        """Close the file of problems."""
+        if self._file is not None:
+            self._file.close()
+
+    def check(self) -> None:
+        """Make sure that nothing was lost silently.
+
+        RAISES (AssertionError): Where it was.
+        """
+        for kind in ("entity", "relation"):
+            n_read = self.read[kind]
+            n_known = self.written[kind] + self.dropped[kind]
+            assert n_read == n_known, f"{kind}: {n_read} read, {n_known} accounted for"
+
+    def sorts(self) -> List[Tuple[Tuple[str, str, str], List[str]]]:
+        """The problems by sort, the most frequent first.
+
+        RETURNS (List[Tuple[Tuple[str, str, str], List[str]]]): Kind, fate and reason;
+            the first of them, each with its place.
+        """
+        return [(sort, self._places[sort]) for sort, _ in self._reasons.most_common()]
+
+    def print(self) -> None:
+        """Print the counts, and for each sort of problem its first places."""
+        rows = []
+        for kind in KINDS:
+            changes = [
+                f"{n:,} {fate}" for (k, fate), n in self.changed.items() if k == kind
+            ]
+            counts = (self.read[kind], self.written[kind], self.dropped[kind])
+            if any(counts) or changes:
+                rows.append((kind, *(f"{n:,}" for n in counts), ", ".join(changes)))
+        header = ("", "Read", "Written", "Dropped", "Of those written")
+        aligns = ("l", "r", "r", "r", "l")
+        msg.table(rows, header=header, aligns=aligns, divider=True)
+        for sort, places in self.sorts():
+            n = self._reasons[sort]
+            msg.warn(f"{n:,} × {sort[0]} {sort[1]}")
+            for place in places:
+                typer.echo(f"    {place}")
+            if n > N_TOLD:
+                typer.echo("    …")
+
+
+def _generalise(reason: str) -> str:
+    """A reason without what stands in quotation marks, and without numbers."""
+    parts = reason.split("'")
+    plain = "'…'".join(parts[::2])
+    return "".join("0" if c.isdigit() else c for c in plain)

@@ -1,0 +1,178 @@
+"""What a file of annotations says, before any tokenizer has seen it."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+Attribute = Tuple[str, Any]
+
+
+class Problem(NamedTuple):
+    """What does not come through as it was annotated.
+
+    place (str): Where it stands, as `file:line`.
+    kind (str): What it is of: "document", "entity", "relation", "attribute", "note".
+    fate (str): What becomes of it: "dropped", or what is done to keep it.
+    reason (str): Why.
+    """
+
+    place: str
+    kind: str
+    fate: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class SourceEntity:
+    """A mention as annotated.
+
+    id (str): What relations call it; unique in its document.
+    start, end (int): Where it lies in the text, in characters, end exclusive.
+    label (str): Its type.
+    place (str): Where it stands.
+    text (Optional[str]): What the file says that it reads, None where it does not.
+    kb_id (str): Its id in a knowledge base.
+    cluster (str): What all mentions of one thing have in common within the document.
+    gaps (bool): Whether it leaves out words between its start and end.
+    attributes (Tuple[Tuple[str, Any]]): Name and value of each.
+    """
+
+    id: str
+    start: int
+    end: int
+    label: str
+    place: str
+    text: Optional[str] = None
+    kb_id: str = ""
+    cluster: str = ""
+    gaps: bool = False
+    attributes: Tuple[Attribute, ...] = ()
+
+
+@dataclass(frozen=True)
+class SourceRelation:
+    """A relation as annotated.
+
+    head, tail (str): Id of an entity, or the cluster of several.
+    label (str): Its label.
+    place (str): Where it stands.
+    """
+
+    head: str
+    tail: str
+    label: str
+    place: str
+
+
+@dataclass(frozen=True)
+class SourceDoc:
+    """A document as annotated.
+
+    id (str): Its name.
+    place (str): Where it stands.
+    text (str): Its text.
+    entities (List[SourceEntity]): Its mentions.
+    relations (List[SourceRelation]): Its relations.
+    problems (List[Problem]): What a reader could not make one of these of.
+    words (Optional[List[str]]): The tokens, where the file has them.
+    spaces (Optional[List[bool]]): Whether a space follows each of them; None where the
+        file does not say, and `text` has one between any two.
+    sent_starts (Tuple[int, ...]): Characters that sentences begin at, where it says so.
+    """
+
+    id: str
+    place: str
+    text: str
+    entities: List[SourceEntity] = field(default_factory=list)
+    relations: List[SourceRelation] = field(default_factory=list)
+    problems: List[Problem] = field(default_factory=list)
+    words: Optional[List[str]] = None
+    spaces: Optional[List[bool]] = None
+    sent_starts: Tuple[int, ...] = ()
+
+
+def join_words(
+    words: Sequence[str], spaces: Optional[Sequence[bool]] = None
+) -> Tuple[str, List[Tuple[int, int]]]:
+    """The text of tokens, and where each of them lies.
+
+    words (Sequence[str]): The tokens.
+    spaces (Optional[Sequence[bool]]): Whether a space follows each; None for one between
+        any two.
+    RETURNS (Tuple[str, List[Tuple[int, int]]]): The text; start and end in characters of
+        each token.
+    """
+    if spaces is None:
+        spaces = [True] * (len(words) - 1) + [False]
+    pieces, bounds, start = [], [], 0
+    for word, space in zip(words, spaces):
+        bounds.append((start, start + len(word)))
+        pieces.append(f"{word} " if space else word)
+        start += len(pieces[-1])
+    return "".join(pieces), bounds
+
+
+def cut_at(source: SourceDoc, starts: Sequence[int]) -> List[SourceDoc]:
+    """Cut a document in pieces. An entity is never cut, and what lies between the pieces
+    that it touches isn't either. A relation from piece to piece is dropped.
+
+    source (SourceDoc): The document.
+    starts (Sequence[int]): Characters that pieces begin at.
+    RETURNS (List[SourceDoc]): The pieces that are more than whitespace. Its problems go
+        with the first.
+    """
+    inside = {i for e in source.entities for i in range(e.start + 1, e.end)}
+    bounds = sorted({0, len(source.text), *starts} - inside)
+    pieces = []
+    problems = list(source.problems)
+    for start, end in zip(bounds, bounds[1:]):
+        text = source.text[start:end]
+        if not text.strip():
+            continue
+        start += len(text) - len(text.lstrip())
+        text = text.strip()
+        pieces.append((start, start + len(text)))
+    if len(pieces) < 2:
+        return [source]
+    piece_of = {}
+    entities: List[List[SourceEntity]] = [[] for _ in pieces]
+    index = 0
+    for entity in sorted(source.entities, key=lambda entity: entity.start):
+        while index + 1 < len(pieces) and pieces[index + 1][0] <= entity.start:
+            index += 1
+        piece_of[entity.id] = index
+        offset = pieces[index][0]
+        moved = replace(entity, start=entity.start - offset, end=entity.end - offset)
+        entities[index].append(moved)
+    relations: List[List[SourceRelation]] = [[] for _ in pieces]
+    for relation in source.relations:
+        head, tail = (piece_of.get(end, 0) for end in (relation.head, relation.tail))
+        if head == tail:
+            relations[head].append(relation)
+        else:
+            reason = "between two pieces that the document is cut in"
+            problems.append(Problem(relation.place, "relation", "dropped", reason))
+    return [
+        SourceDoc(
+            id=f"{source.id}#{i}",
+            place=source.place,
+            text=source.text[start:end],
+            entities=entities[i],
+            relations=relations[i],
+            problems=[] if i else problems,
+            **_cut_words(source, start, end),
+        )
+        for i, (start, end) in enumerate(pieces)
+    ]
+
+
+def _cut_words(source: SourceDoc, start: int, end: int) -> Dict[str, Optional[List]]:
+    if source.words is None:
+        return {}
+    _, bounds = join_words(source.words, source.spaces)
+    within = [i for i, bound in enumerate(bounds) if start <= bound[0] < end]
+    spaces = source.spaces
+    return {
+        "words": [source.words[i] for i in within],
+        # The piece ends with its last word.
+        "spaces": spaces and [spaces[i] for i in within[:-1]] + [False],
+    }

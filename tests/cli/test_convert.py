@@ -1,0 +1,111 @@
+import pytest
+import spacy
+import srsly
+from spacy.cli import app
+from spacy.tokens import Doc
+from typer.testing import CliRunner
+
+import spacy_relext.cli  # noqa: F401
+from spacy_relext import get_relations
+from spacy_relext.convert.corpus_writer import CorpusWriter
+from spacy_relext.corpus import create_entity_corpus
+
+ANN = "T1\tPERSON 0 4\tMira\nT2\tPLACE 14 18\tTarn\nR1\tBORN_IN Arg1:T1 Arg2:T2\n"
+TEXT = "Mira was born Tarn-side."
+
+
+def relext_convert(*options):
+    return CliRunner().invoke(app, ["relext", "convert", *(str(x) for x in options)])
+
+
+def read(path):
+    return [example.reference for example in create_entity_corpus(path)(spacy.blank("en"))]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "brat"
+    folder.mkdir()
+    for i in range(10):
+        (folder / f"{i}.txt").write_text(TEXT.replace("Tarn", f"Tar{i}"))
+        (folder / f"{i}.ann").write_text(ANN.replace("Tarn", f"Tar{i}"))
+    return folder
+
+
+def test_convert(folder, tmp_path):
+    report = tmp_path / "report.jsonl"
+    result = relext_convert(folder, tmp_path / "out.spacy", "--report", report)
+    assert result.exit_code == 0, result.output
+    docs = read(tmp_path / "out.spacy")
+    assert len(docs) == 10
+    [relation] = get_relations(docs[3])
+    assert (relation.head.text, relation.label, relation.tail.text) == (
+        "Mira",
+        "BORN_IN",
+        "Tar3",
+    )
+    assert "relation     10        10         0" in result.output
+    assert not report.read_text()
+
+
+def test_split_by_document(folder, tmp_path):
+    def split(name, *options):
+        out = tmp_path / name
+        result = relext_convert(folder, out, "--dev", 0.2, "--test", 0.3, *options)
+        assert result.exit_code == 0, result.output
+        return [
+            {doc.text for doc in read(out / f"{x}.spacy")} for x in ("train", "dev", "test")
+        ]
+
+    parts = split("one")
+    assert [len(part) for part in parts] == [5, 2, 3]
+    assert len(set.union(*parts)) == 10
+    assert split("two") == parts
+    assert split("three", "--seed", 1) != parts
+
+
+def test_dropped(folder, tmp_path):
+    (folder / "3.ann").write_text(ANN.replace("Arg2:T2", "Arg2:T7"))
+    report = tmp_path / "report.jsonl"
+    out = tmp_path / "out.spacy"
+    result = relext_convert(folder, out, "--report", report)
+    assert result.exit_code == 0 and "3.ann:3: no entity 'T7'" in result.output
+    problems = list(srsly.read_jsonl(report))
+    # "Tarn" was given to a text that has "Tar3".
+    assert [problem["kind"] for problem in problems] == ["entity", "relation"]
+    result = relext_convert(folder, out, "--strict")
+    assert result.exit_code == 1 and "3.ann:2: entity dropped" in result.output
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["out.spacy", "--format", "excel"], "Unknown format 'excel'"),
+        (["out.json"], "The output ends with .spacy"),
+        (["out.spacy", "--dev", "0.1"], "the output is a folder"),
+        (["out", "--dev", "0.7", "--test", "0.7"], "more than all"),
+        (["out.spacy", "--cut", "page"], "found: 'page'"),
+    ],
+)
+def test_bad_options(folder, tmp_path, options, message):
+    result = relext_convert(folder, tmp_path / options[0], *options[1:])
+    assert result.exit_code == 1
+    assert message in " ".join(result.output.split())
+
+
+def test_unknown_format(tmp_path):
+    (tmp_path / "notes.txt").write_text("Nothing annotated here.")
+    result = relext_convert(tmp_path, tmp_path / "out.spacy")
+    assert result.exit_code == 1
+    assert "it looks like none" in " ".join(result.output.split())
+
+
+def test_large_corpus_is_a_folder(tmp_path):
+    path = tmp_path / "large.spacy"
+    vocab = spacy.blank("en").vocab
+    writer = CorpusWriter(path, max_docs=3)
+    for i in range(7):
+        writer.add(Doc(vocab, words=[str(i)]))
+    writer.close()
+    assert len(list(path.iterdir())) == 3
+    assert [doc[0].text for doc in read(path)] == [str(i) for i in range(7)]

@@ -1,0 +1,250 @@
+import pytest
+import spacy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spacy_relext import get_relations
+from spacy_relext.convert.build import SOURCE_KEY, DocBuilder, Options
+from spacy_relext.convert.report import Report
+from spacy_relext.convert.source import (
+    Problem,
+    SourceDoc,
+    SourceEntity,
+    SourceRelation,
+    join_words,
+)
+
+NLP = spacy.blank("en")
+TEXT = "Ada Lovelace met Babbage in London.\nShe wrote to him."
+
+
+def entity(id, text, label="PERSON", source=TEXT, **options):
+    start = source.index(text)
+    return SourceEntity(id, start, start + len(text), label, f"a:{id}", text, **options)
+
+
+def relation(head, tail, label="MET"):
+    return SourceRelation(head, tail, label, f"a:{head}{tail}")
+
+
+def build(entities=(), relations=(), text=TEXT, options=Options(), **rest):
+    report = Report()
+    source = SourceDoc("a", "a:1", text, list(entities), list(relations), **rest)
+    docs = DocBuilder(NLP, report, options).build(source)
+    report.check()
+    return docs, report
+
+
+def told(report):
+    return [place for _, places in report.sorts() for place in places]
+
+
+def test_entities_and_relations():
+    ada, charles = entity("1", "Ada Lovelace", kb_id="Q7259"), entity("2", "Babbage")
+    [doc], report = build([ada, charles], [relation("1", "2")])
+    [found] = get_relations(doc)
+    assert (found.head.text, found.tail.text) == ("Ada Lovelace", "Babbage")
+    assert found.label == "MET"
+    assert [(ent.text, ent.kb_id_) for ent in doc.ents] == [
+        ("Ada Lovelace", "Q7259"),
+        ("Babbage", ""),
+    ]
+    assert doc.user_data[SOURCE_KEY] == ["a", "a:1"]
+    assert report.written == {"document": 1, "entity": 2, "relation": 1, "attribute": 0}
+    assert not report.dropped and not report.changed
+
+
+def test_within_a_token():
+    [doc], report = build(
+        [entity("1", "Lovel"), entity("2", "Babbage")], [relation("1", "2")]
+    )
+    assert get_relations(doc)[0].head.text == "Lovelace"
+    assert report.changed == {("entity", "expanded"): 1}
+    assert told(report) == [
+        "a:1: 'Lovel' begins or ends within a token, and becomes 'Lovelace'"
+    ]
+
+
+@pytest.mark.parametrize(
+    "start, end, said, reason",
+    [
+        (12, 4, None, "its end comes before its start, 12–4"),
+        (50, 99, None, "50–99 is not within the text, which has 53 characters"),
+        (-3, 2, None, "-3–2 is not within the text, which has 53 characters"),
+        (3, 4, None, "there is no text at 3–4"),
+        (5, 5, None, "there is no text at 5–5"),
+        (
+            0,
+            2,
+            "Ada",
+            "at 0–2 stands 'Ad', not 'Ada'; perhaps its end is given as included",
+        ),
+        (1, 3, "Ada", "at 1–3 stands 'da', not 'Ada'; perhaps its start is counted from 1"),
+        (
+            1,
+            4,
+            "Ada",
+            "at 1–4 stands 'da ', not 'Ada'; perhaps its start is counted from 1",
+        ),
+        (0, 3, "Eve", "at 0–3 stands 'Ada', not 'Eve'"),
+    ],
+)
+def test_wrong_offsets(start, end, said, reason):
+    wrong = SourceEntity("1", start, end, "PERSON", "a:1", said)
+    [doc], report = build([wrong, entity("2", "Babbage")], [relation("1", "2")])
+    assert [ent.text for ent in doc.ents] == ["Babbage"]
+    assert report.dropped == {"entity": 1, "relation": 1, "attribute": 0}
+    assert told(report) == [f"a:1: {reason}", "a:12: no entity '1', or it was dropped"]
+
+
+def test_offsets_in_bytes():
+    text = "Łódź is where Tuwim was born."
+    start = len(text.encode()[: text.encode().index(b"Tuwim")])
+    wrong = SourceEntity("1", start, start + 5, "PERSON", "a:1", "Tuwim")
+    _, report = build([wrong], text=text)
+    assert told(report) == [
+        "a:1: at 17–22 stands 'im wa', not 'Tuwim'; perhaps its offsets are bytes"
+    ]
+
+
+def test_whitespace_around_an_entity():
+    start = TEXT.index("Babbage")
+    wide = SourceEntity("1", start - 1, start + 8, "PERSON", "a:1")
+    [doc], report = build([wide])
+    assert [ent.text for ent in doc.ents] == ["Babbage"] and not report.changed
+
+
+def test_nested_entities():
+    outer, inner = entity("1", "Ada Lovelace"), entity("2", "Lovelace", "NAME")
+    place = entity("3", "London", "PLACE")
+    links = [relation("1", "3"), relation("2", "3")]
+    [doc], report = build([inner, outer, place], links)
+    assert [ent.text for ent in doc.ents] == ["Ada Lovelace", "London"]
+    assert [x.head.text for x in get_relations(doc)] == ["Ada Lovelace"]
+    assert report.dropped == {"entity": 1, "relation": 1, "attribute": 0}
+    [doc], report = build([inner, outer, place], links, options=Options(spans_key="all"))
+    assert [x.text for x in doc.spans["all"]] == ["Ada Lovelace", "Lovelace", "London"]
+    assert len(get_relations(doc)) == 2 and not report.dropped
+
+
+def test_twice_the_same():
+    twins = [entity("1", "Babbage"), entity("2", "Babbage"), entity("3", "London")]
+    links = [relation("1", "3"), relation("2", "3"), relation("1", "2")]
+    [doc], report = build(twins, links)
+    assert len(doc.ents) == 2 and len(get_relations(doc)) == 1
+    assert told(report) == [
+        "a:2: the same as at 'a:1'",
+        "a:23: the same as at 'a:13'",
+        "a:12: its head is its tail",
+    ]
+
+
+def test_an_id_twice():
+    links = [relation("1", "2")]
+    [doc], report = build([entity("1", "Babbage"), entity("1", "London")], links)
+    assert [ent.text for ent in doc.ents] == ["Babbage"]
+    assert report.dropped == {"entity": 1, "relation": 1, "attribute": 0}
+
+
+def test_clusters():
+    """A relation of a cluster is of the mentions that are closest."""
+    she = SourceEntity("2", 36, 39, "PERSON", "a:2", "She", cluster="ada")
+    ada = entity("1", "Ada Lovelace", cluster="ada")
+    him = entity("3", "him")
+    [doc], _ = build([ada, she, him], [relation("ada", "3", "WROTE_TO")])
+    assert get_relations(doc)[0].head.text == "She"
+    [clusters] = [key for key in doc.spans]
+    assert clusters == "coref_clusters_1"
+    assert [x.text for x in doc.spans[clusters]] == ["Ada Lovelace", "She"]
+
+
+@pytest.mark.parametrize("cut", ["line", "sentence"])
+def test_cut(cut):
+    entities = [entity("1", "Ada Lovelace"), entity("2", "London"), entity("3", "him")]
+    links = [relation("1", "2"), relation("1", "3")]
+    docs, report = build(entities, links, options=Options(cut=cut))
+    assert [doc.text for doc in docs] == TEXT.split("\n")
+    assert [[ent.text for ent in doc.ents] for doc in docs] == [
+        ["Ada Lovelace", "London"],
+        ["him"],
+    ]
+    assert [len(get_relations(doc)) for doc in docs] == [1, 0]
+    assert told(report) == ["a:13: between two pieces that the document is cut in"]
+    assert docs[1].user_data[SOURCE_KEY][0] == "a#1"
+
+
+def test_cut_spares_entities():
+    text = "Oslo\nBergen line and York"
+    wide = SourceEntity("1", 0, 16, "LINE", "a:1", "Oslo Bergen line")
+    docs, _ = build([wide], text=text, options=Options(cut="line"))
+    assert [doc.text for doc in docs] == [text]
+
+
+def test_cut_keeps_words():
+    words, spaces = ["un", "able", ".", "Dis", "like"], [False, False, True, False, False]
+    text, bounds = join_words(words, spaces)
+    last = SourceEntity("1", *bounds[4], "X", "a:1")
+    docs, _ = build(
+        [last], text=text, words=words, spaces=spaces, options=Options(cut="sentence")
+    )
+    assert [[token.text for token in doc] for doc in docs] == [words[:3], words[3:]]
+    assert [doc.text for doc in docs] == ["unable.", "Dislike"]
+
+
+def test_sentences():
+    [doc], _ = build(options=Options(sents=True))
+    assert len(list(doc.sents)) == 2
+    [doc], _ = build()
+    assert not doc.has_annotation("SENT_START")
+
+
+@pytest.mark.parametrize("text", ["", " \n "])
+def test_no_text(text):
+    docs, report = build([SourceEntity("1", 0, 1, "X", "a:1")], text=text)
+    assert not docs and report.dropped["document"] == 1
+
+
+def test_unknown_cut():
+    with pytest.raises(ValueError, match="document, line, sentence, found: 'page'"):
+        DocBuilder(NLP, Report(), Options(cut="page"))
+
+
+def test_strict():
+    report = Report(strict=True)
+    builder = DocBuilder(NLP, report)
+    with pytest.raises(ValueError, match="a:1: entity dropped: there is no text"):
+        builder.build(SourceDoc("a", "a:1", TEXT, [SourceEntity("1", 3, 4, "X", "a:1")]))
+
+
+def test_report_as_file(tmp_path):
+    path = tmp_path / "report.jsonl"
+    report = Report(path)
+    for i in range(5):
+        report.add(Problem(f"b:{i}", "note", "dropped", f"note {i} of 'x{i}'"))
+    report.close()
+    assert len(path.read_text().splitlines()) == 5
+    # Told by sort, and not all of them.
+    assert told(report) == [f"b:{i}: note {i} of 'x{i}'" for i in range(3)]
+
+
+WORD = st.text("aé🙂漢\u0301.-' \n", min_size=1, max_size=6)
+WORDS = st.lists(WORD, min_size=1, max_size=8)
+
+
+@settings(deadline=None)
+@given(WORDS, st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=6))
+def test_text_is_kept_or_reported(words, bounds):
+    text = " ".join(words)
+    entities = [SourceEntity(str(i), *b, "X", f"a:{i}") for i, b in enumerate(bounds)]
+    links = [SourceRelation("0", str(i), "R", f"a:R{i}") for i in range(len(bounds))]
+    report = Report()
+    options = Options(spans_key="all")
+    docs = DocBuilder(NLP, report, options).build(
+        SourceDoc("a", "a", text, entities, links)
+    )
+    report.check()
+    expected = sorted(
+        {text[s:e].strip() for s, e in bounds if s < e <= len(text) and text[s:e].strip()}
+    )
+    found = sorted({span.text for doc in docs for span in doc.spans["all"]})
+    assert report.changed["entity", "expanded"] or found == expected
