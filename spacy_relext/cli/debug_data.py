@@ -1,0 +1,262 @@
+"""python -m spacy relext debug-data"""
+
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+import spacy
+import typer
+from spacy.cli._util import import_code
+from spacy.language import Language
+from spacy.util import load_config, load_model_from_config, registry
+from wasabi import msg
+
+from ..candidates import keep_all
+from ..corpus import create_entity_corpus
+from ..inspection import Setup, find_shared_texts, inspect_corpus
+from ..relation import get_relations
+from ..truths import in_both_directions
+from . import relext
+
+FACTORY = "relation_extractor"
+# A label with fewer relations to train on is told of.
+FEW = 20
+# Types of entities that are shown of a label.
+N_TYPES = 4
+
+
+@relext.command("debug-data")
+def debug_data_cli(
+    # fmt: off
+    train_path: Path = typer.Argument(
+        ...,
+        metavar="TRAIN",
+        help="Training data, a .spacy file or a directory",
+        exists=True,
+    ),
+    dev_path: Path = typer.Argument(
+        ..., metavar="DEV", help="Data to evaluate on", exists=True
+    ),
+    config_path: Optional[Path] = typer.Option(
+        None,
+        "--config",
+        "-c",
+        help="Config to be trained: its tokenizer, its pairs, its window. Without one all pairs are candidates, and words are English",
+        exists=True,
+    ),
+    component: str = typer.Option(
+        "relation_extractor",
+        "--component",
+        "-n",
+        help="Name of the component in the config",
+    ),
+    code_path: Optional[Path] = typer.Option(
+        None, "--code", help="Path to Python file with additional code to be imported"
+    ),
+    # fmt: on
+) -> None:
+    """Tell what will go wrong, before hours are spent on a training.
+
+    Relations out of reach of the pairs, labels that are rare or unknown, entities that do
+    not fit the tokens, labels that look symmetric, texts in both sets, long documents.
+    """
+    try:
+        found = debug_data(
+            train_path,
+            dev_path,
+            config_path=config_path,
+            component=component,
+            code_path=code_path,
+        )
+    except (ValueError, OSError) as error:
+        msg.fail("Can't inspect the data", str(error), exits=1)
+    _print_counts(found)
+    _print_labels(found)
+    if not _print_problems(found):
+        msg.good("No problem found")
+
+
+def debug_data(
+    train_path: Path,
+    dev_path: Path,
+    *,
+    config_path: Optional[Path] = None,
+    component: str = "relation_extractor",
+    code_path: Optional[Path] = None,
+) -> Dict[str, Any]:
+    """Inspect the data of a training.
+
+    train_path (Path): A .spacy file, or a directory of such.
+    dev_path (Path): Another.
+    config_path (Optional[Path]): Config to be trained.
+    component (str): Name of the component in it.
+    code_path (Optional[Path]): Python file to import first.
+    RETURNS (Dict[str, Any]): What `inspect_corpus` finds as `train` and `dev`;
+        `unseen_labels`, those of dev alone; `shared_texts`; and the `window`.
+    RAISES (ValueError): Where there is no such component in the config.
+    """
+    import_code(code_path)
+    nlp, setup = _read_config(config_path, component)
+    read = {
+        "train": create_entity_corpus(train_path, spans_key=setup.spans_key),
+        "dev": create_entity_corpus(dev_path, spans_key=setup.spans_key),
+    }
+    examples = {name: list(corpus(nlp)) for name, corpus in read.items()}
+    if hasattr(setup.pairs, "initialize"):
+        relations = [x for eg in examples["train"] for x in get_relations(eg.reference)]
+        setup.pairs.initialize(in_both_directions(relations, setup.symmetric_labels))
+    found: Dict[str, Any] = {
+        name: inspect_corpus(egs, setup) for name, egs in examples.items()
+    }
+    train, dev = ([eg.reference for eg in egs] for egs in examples.values())
+    found["shared_texts"] = find_shared_texts(train, dev)
+    labels = found["train"]["labels"], found["dev"]["labels"]
+    found["unseen_labels"] = sorted(set(labels[1]) - set(labels[0]))
+    found["window"] = setup.window
+    return found
+
+
+def _read_config(path: Optional[Path], component: str) -> Tuple[Language, Setup]:
+    """The tokenizer of a config, and what it says of the component. No encoder is
+    loaded."""
+    if path is None:
+        return spacy.blank("en"), Setup(keep_all)
+    config = load_config(path, interpolate=False)
+    found = config.get("components", {}).get(component)
+    if found is None:
+        names = ", ".join(config.get("components", {})) or "none"
+        raise ValueError(f"{path} has no component {component!r}, there are: {names}")
+    options = {
+        "spans_key": found.get("spans_key"),
+        "symmetric_labels": found.get("symmetric_labels", ()),
+    }
+    if "pairs" in found:
+        pairs = registry.resolve({"pairs": found["pairs"]})["pairs"]
+    else:
+        pairs = keep_all
+    for other in config["components"].values():
+        window = other.get("model", {}).get("get_spans", {}).get("window")
+        if window is not None:
+            options["window"] = window
+    config["nlp"]["pipeline"] = []
+    config["components"] = {}
+    nlp = load_model_from_config(config, auto_fill=True)
+    return nlp, Setup(pairs, **options)
+
+
+def _print_counts(found: Dict[str, Any]) -> None:
+    train, dev = found["train"], found["dev"]
+    names = ["docs", "entities", "relations", "pairs"]
+    rows = [(name, f"{train[name]:,}", f"{dev[name]:,}") for name in names]
+    shares = [
+        f"{part['pairs_without_relation'] / part['pairs']:.1%}" if part["pairs"] else "-"
+        for part in (train, dev)
+    ]
+    rows.append(("pairs without relation", *shares))
+    msg.table(rows, header=("", "train", "dev"), aligns=("l", "r", "r"), divider=True)
+
+
+def _print_labels(found: Dict[str, Any]) -> None:
+    train, dev = found["train"]["labels"], found["dev"]["labels"]
+    rows = []
+    for label in [*train, *found["unseen_labels"]]:
+        part = found["train"] if label in train else found["dev"]
+        types = part["types_of_labels"][label]
+        shown = [f"{pair} ({n:,})" for pair, n in list(types.items())[:N_TYPES]]
+        if len(types) > N_TYPES:
+            shown.append(f"{len(types) - N_TYPES} more")
+        counts = (f"{train.get(label, 0):,}", f"{dev.get(label, 0):,}")
+        rows.append((label, *counts, ", ".join(shown)))
+    header = ("label", "train", "dev", "entity types")
+    msg.table(rows, header=header, aligns=("l", "r", "r", "l"), divider=True)
+
+
+def _print_problems(found: Dict[str, Any]) -> int:
+    """Tell of each problem. How many there are."""
+    problems: List[Tuple[str, str]] = []
+    for name in ("train", "dev"):
+        part = found[name]
+        n = {key: f"{value:,}" for key, value in part.items() if isinstance(value, int)}
+        of = f"of {n['relations']} relations in {name}"
+        if not part["relations"]:
+            problems.append(
+                (
+                    f"No relations in {name}",
+                    "Was it written with DocBin(store_user_data=True)? spaCy's readers "
+                    "also drop them where they split docs.",
+                )
+            )
+            continue
+        if part["not_annotated"]:
+            problems.append(
+                (
+                    f"{n['not_annotated']} docs in {name} without annotation",
+                    "They count as docs without a relation in training, and are not "
+                    "scored. Set doc._.relations = [] where there is none.",
+                )
+            )
+        if part["without_entities"]:
+            problems.append(
+                (
+                    f"{n['without_entities']} {of} between spans that are no entities",
+                    "They can't be learnt or found. Are the entities in another group "
+                    "(spans_key)?",
+                )
+            )
+        if part["out_of_reach"]:
+            problems.append(
+                (
+                    f"{n['out_of_reach']} {of} out of reach",
+                    "No candidate pair has them: they count as missed. Wider `pairs`, or "
+                    "entities of which some are lost?",
+                )
+            )
+        if part["misaligned"]:
+            problems.append(
+                (
+                    f"{n['misaligned']} of {n['entities']} entities in {name} do not fit "
+                    "the tokens",
+                    "They are expanded to whole tokens. Is it the right tokenizer?",
+                )
+            )
+        if part["nested"]:
+            problems.append(
+                (
+                    f"{n['nested']} of {n['entities']} entities in {name} overlap others",
+                    "That is fine for the extractor; an ner can't learn them.",
+                )
+            )
+        if part["long_docs"]:
+            problems.append(
+                (
+                    f"{n['long_docs']} of {n['docs']} docs in {name} longer than "
+                    f"{found['window']} tokens",
+                    "A transformer reads them in windows of that length: mentions that "
+                    "are further apart do not see each other.",
+                )
+            )
+    few = [x for x, n in found["train"]["labels"].items() if n < FEW]
+    if few:
+        problems.append(
+            (f"Labels with fewer than {FEW} relations in train", ", ".join(few))
+        )
+    if found["unseen_labels"]:
+        names = ", ".join(found["unseen_labels"])
+        problems.append(("Labels in dev that train does not have", f"{names}: all missed."))
+    for label, reason in found["train"]["looks_symmetric"].items():
+        problems.append(
+            (
+                f"{label} looks symmetric",
+                f"{reason}. If it has no direction: symmetric_labels.",
+            )
+        )
+    if found["shared_texts"]:
+        first = found["shared_texts"][0][:80]
+        problems.append(
+            (
+                f"{len(found['shared_texts']):,} texts of dev are in train too",
+                f"The score will flatter. The first: {first!r}",
+            )
+        )
+    for title, text in problems:
+        msg.warn(title, text)
+    return len(problems)

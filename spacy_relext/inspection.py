@@ -1,0 +1,155 @@
+"""What of a corpus will keep a relation extractor from learning or being scored."""
+
+from collections import Counter, defaultdict
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence
+
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.util import filter_spans
+
+from .alignment import align_span
+from .candidates import PairGenerator
+from .layout import as_key
+from .pairs import Pairs, get_entities
+from .relation import Relation, get_relations, has_relations
+from .scorer import score_relations
+
+# From this share on of its relations being said both ways, a label looks symmetric; or,
+# where its entities are of one type, of them being said in the order of the text.
+SYMMETRIC_SHARE = 0.8
+IN_ORDER_SHARE = 0.95
+# With fewer relations nothing is said of a label.
+MIN_RELATIONS = 10
+
+
+class Setup(NamedTuple):
+    """What a config says of the component.
+
+    pairs (PairGenerator): Which pairs are candidates.
+    spans_key (Optional[str]): Where entities are.
+    symmetric_labels (Sequence[str]): Labels of relations without direction.
+    window (int): Tokens that an encoder sees at once.
+    """
+
+    pairs: PairGenerator
+    spans_key: Optional[str] = None
+    symmetric_labels: Sequence[str] = ()
+    window: int = 128
+
+
+def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
+    """Count what is in a corpus, and what of it is out of reach.
+
+    examples (Iterable[Example]): The corpus. Where a pair generator learns from the
+        training data, it has done so.
+    setup (Setup): The component's.
+    RETURNS (Dict[str, Any]): Numbers of `docs`, those not `annotated`, `entities`, of
+        those `misaligned` and `nested`; `relations`, of those `without_entities` and
+        `out_of_reach`; candidate `pairs`, of those `pairs_without_relation`; docs longer
+        than the window (`long_docs`); `labels` with their numbers of relations;
+        `types_of_labels` with those of each label by entity types; `looks_symmetric`, why
+        by label.
+    """
+    counts: Counter = Counter()
+    labels: Counter = Counter()
+    types: Dict[str, Counter] = defaultdict(Counter)
+    by_label: Dict[str, List[Relation]] = defaultdict(list)
+    reachable = []
+
+    def candidates(docs: Sequence[Doc]) -> Pairs:
+        entities = [get_entities(doc, setup.spans_key) for doc in docs]
+        return setup.pairs(docs, Pairs.all(entities))
+
+    for example in examples:
+        doc = example.reference
+        counts["docs"] += 1
+        counts["not_annotated"] += not has_relations(doc)
+        counts["long_docs"] += len(example.predicted) > setup.window
+        entities = get_entities(doc, setup.spans_key)
+        counts["entities"] += len(entities)
+        counts["nested"] += len(entities) - len(filter_spans(entities))
+        for entity in entities:
+            counts["misaligned"] += not _is_aligned(example, entity)
+        relations = get_relations(doc)
+        counts["relations"] += len(relations)
+        keys = {as_key(entity) for entity in entities}
+        pairs = set()
+        for relation in relations:
+            labels[relation.label] += 1
+            types[relation.label][relation.head.label_, relation.tail.label_] += 1
+            by_label[relation.label].append(relation)
+            ends = as_key(relation.head), as_key(relation.tail)
+            counts["without_entities"] += not keys.issuperset(ends)
+            pairs.add(ends)
+            if relation.label in setup.symmetric_labels:
+                pairs.add(ends[::-1])
+        n_pairs = len(candidates([example.predicted]))
+        counts["pairs"] += n_pairs
+        counts["pairs_without_relation"] += max(0, n_pairs - len(pairs))
+        reachable.append(example)
+    scores = score_relations(
+        reachable, candidates=candidates, symmetric_labels=setup.symmetric_labels
+    )
+    recall = scores["rels_candidate_recall"]
+    missed = 0 if recall is None else round((1 - recall) * counts["relations"])
+    return {
+        **{name: counts[name] for name in COUNTS},
+        "out_of_reach": missed,
+        "labels": dict(labels.most_common()),
+        "types_of_labels": {
+            label: {" → ".join(pair): n for pair, n in found.most_common()}
+            for label, found in types.items()
+        },
+        "looks_symmetric": {
+            label: reason
+            for label, found in by_label.items()
+            if label not in setup.symmetric_labels and (reason := _looks_symmetric(found))
+        },
+    }
+
+
+COUNTS = (
+    "docs", "not_annotated", "long_docs", "entities", "misaligned", "nested", "relations",
+    "without_entities", "pairs", "pairs_without_relation",
+)  # fmt: skip
+
+
+def find_shared_texts(first: Iterable[Doc], second: Iterable[Doc]) -> List[str]:
+    """Texts that two corpora share, but for case and whitespace.
+
+    first (Iterable[Doc]): The one.
+    second (Iterable[Doc]): The other.
+    RETURNS (List[str]): The texts, as the second has them.
+    """
+    known = {_plain(doc) for doc in first}
+    return [doc.text for doc in second if _plain(doc) in known]
+
+
+def _plain(doc: Doc) -> str:
+    return " ".join(doc.text.split()).casefold()
+
+
+def _is_aligned(example: Example, entity: Any) -> bool:
+    bounds = align_span(example, entity)
+    if bounds is None:
+        return False
+    predicted = example.predicted[bounds[0] : bounds[1]]
+    return "".join(predicted.text.split()) == "".join(entity.text.split())
+
+
+def _looks_symmetric(relations: List[Relation]) -> str:
+    """Why the relations of a label look as if they had no direction, "" where not."""
+    if len(relations) < MIN_RELATIONS:
+        return ""
+    ends = {(id(x.head.doc), as_key(x.head), as_key(x.tail)) for x in relations}
+    n_both = sum((doc, tail, head) in ends for doc, head, tail in ends)
+    if n_both / len(ends) >= SYMMETRIC_SHARE:
+        return f"{n_both} of {len(ends)} are annotated both ways"
+    same_type = sum(x.head.label == x.tail.label for x in relations)
+    in_order = sum(x.head.start < x.tail.start for x in relations)
+    if min(same_type, in_order) / len(relations) >= IN_ORDER_SHARE:
+        return (
+            f"{in_order} of {len(relations)} go from the first to the second mention, and "
+            "both are of one type"
+        )
+    return ""

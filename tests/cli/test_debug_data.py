@@ -1,0 +1,170 @@
+import pytest
+import spacy
+from spacy.cli import app
+from spacy.tokens import Doc, DocBin, Span
+from typer.testing import CliRunner
+
+import spacy_relext.cli  # noqa: F401
+from spacy_relext import Relation, set_relations
+
+VOCAB = spacy.blank("en").vocab
+
+CONFIG = """
+[nlp]
+lang = "en"
+pipeline = ["transformer", "relation_extractor"]
+
+[components]
+
+[components.transformer]
+factory = "transformer"
+
+[components.transformer.model]
+@architectures = "spacy-transformers.TransformerModel.v3"
+name = "no-such-encoder"
+
+[components.transformer.model.get_spans]
+@span_getters = "spacy-transformers.strided_spans.v1"
+window = 6
+stride = 6
+
+[components.relation_extractor]
+factory = "relation_extractor"
+
+[components.relation_extractor.pairs]
+@misc = "spacy-relext.token_window.v1"
+max_tokens = 1
+"""
+
+
+def make(words, entities=(), relations=(), spaces=None, annotated=True):
+    doc = Doc(VOCAB, words=words.split(), spaces=spaces)
+    doc.ents = [Span(doc, start, end, label=label) for start, end, label in entities]
+    if annotated:
+        made = [Relation(doc.ents[h], doc.ents[t], label) for h, t, label in relations]
+        set_relations(doc, made)
+    return doc
+
+
+PEOPLE = [(0, 1, "PERSON"), (2, 3, "PERSON")]
+
+
+def clean(n=20, start=0):
+    return [
+        make(
+            f"Ann{i} left Oslo{i} .",
+            [(0, 1, "PERSON"), (2, 3, "PLACE")],
+            [(0, 1, "LEFT")],
+        )
+        for i in range(start, start + n)
+    ]
+
+
+def debug(tmp_path, train, dev, *options):
+    for name, docs in (("train", train), ("dev", dev)):
+        DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / f"{name}.spacy")
+    paths = (str(tmp_path / "train.spacy"), str(tmp_path / "dev.spacy"))
+    result = CliRunner().invoke(app, ["relext", "debug-data", *paths, *map(str, options)])
+    return result, " ".join(result.output.split())
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "config.cfg"
+    path.write_text(CONFIG)
+    return path
+
+
+def test_clean_data(tmp_path):
+    result, text = debug(tmp_path, clean(), clean(5, 50))
+    assert result.exit_code == 0, result.output
+    assert "No problem found" in text
+    assert "pairs without relation 50.0% 50.0%" in text
+    assert "LEFT 20 5 PERSON → PLACE (20)" in text
+
+
+@pytest.mark.parametrize(
+    "train, dev, message",
+    [
+        (
+            [],
+            [make("Bo met Al .", PEOPLE, [(0, 1, "MET")])],
+            "Labels in dev that train does",
+        ),
+        ([make("Bo met Al .", PEOPLE, [(0, 1, "MET")])], [], "fewer than 20 relations"),
+        (clean(1, 60), clean(1, 60), "1 texts of dev are in train too"),
+        ([], [make("Nobody here .", annotated=False)], "1 docs in dev without annotation"),
+    ],
+)
+def test_problems(tmp_path, train, dev, message):
+    result, text = debug(tmp_path, clean() + train, clean(5, 80) + dev)
+    assert result.exit_code == 0 and message in text, result.output
+    assert "No problem found" not in text
+
+
+@pytest.mark.parametrize(
+    "relations, reason",
+    [
+        ([(0, 1, "MET"), (1, 0, "MET")], "40 of 40 are annotated both ways"),
+        ([(0, 1, "MET")], "20 of 20 go from the first to the second mention"),
+    ],
+)
+def test_looks_symmetric(tmp_path, relations, reason):
+    docs = [make(f"Bo{i} met Al{i} .", PEOPLE, relations) for i in range(20)]
+    _, text = debug(tmp_path, docs, clean(5))
+    assert "MET looks symmetric" in text and reason in text
+    # That has a person and a place.
+    _, text = debug(tmp_path, clean(), clean(5))
+    assert "looks symmetric" not in text
+
+
+def test_no_relations(tmp_path):
+    docs = clean()
+    for doc in docs:
+        doc.user_data.clear()
+    _, text = debug(tmp_path, docs, clean(5))
+    assert "No relations in train" in text and "store_user_data" in text
+
+
+def test_no_entities(tmp_path):
+    doc = clean(1)[0]
+    doc.ents = []
+    _, text = debug(tmp_path, clean(), [*clean(5, 50), doc])
+    assert "1 of 6 relations in dev between spans that are no entities" in text
+
+
+def test_config(tmp_path, config):
+    far = make(
+        "Ann had long since left Oslo .",
+        [(0, 1, "PERSON"), (5, 6, "PLACE")],
+        [(0, 1, "LEFT")],
+    )
+    _, text = debug(tmp_path, [*clean(), far], clean(5, 50), "--config", config)
+    assert "1 of 21 relations in train out of reach" in text
+    assert "1 of 21 docs in train longer than 6 tokens" in text
+    _, text = debug(tmp_path, [*clean(), far], clean(5, 50))
+    assert "out of reach" not in text
+
+
+def test_learnt_pairs(tmp_path, config):
+    """Pairs that are learnt are learnt of the training data alone."""
+    config.write_text(
+        CONFIG.replace("token_window.v1", "entity_types.v1").replace("max_tokens = 1", "")
+    )
+    people = make("Bo left Al .", PEOPLE, [(0, 1, "LEFT")])
+    _, text = debug(tmp_path, clean(), [*clean(5, 50), people], "--config", config)
+    assert "1 of 6 relations in dev out of reach" in text
+
+
+def test_misaligned(tmp_path):
+    words = "Ann left Osl o ."
+    spaces = [True, True, False, False, False]
+    doc = make(words, [(0, 1, "PERSON"), (2, 3, "PLACE")], [(0, 1, "LEFT")], spaces)
+    _, text = debug(tmp_path, clean(), [*clean(5, 50), doc])
+    assert "1 of 12 entities in dev do not fit the tokens" in text
+
+
+def test_unknown_component(tmp_path, config):
+    result, text = debug(tmp_path, clean(), clean(), "-c", config, "-n", "relations")
+    assert result.exit_code == 1
+    assert "no component 'relations', there are: transformer, relation_extractor" in text
