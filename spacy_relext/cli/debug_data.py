@@ -190,8 +190,8 @@ def _print_problems(found: Dict[str, Any]) -> int:
             problems.append(
                 (
                     f"{n['not_annotated']} docs in {name} without annotation",
-                    "They count as docs without a relation in training, and are not "
-                    "scored. Set doc._.relations = [] where there is none.",
+                    "They are neither learnt from nor scored. "
+                    "Set doc._.relations = [] where there is none.",
                 )
             )
         if part["without_entities"]:

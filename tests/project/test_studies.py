@@ -4,8 +4,10 @@ from pathlib import Path
 import pytest
 import spacy
 import srsly
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
+
+from spacy_relext import Relation, set_relations
 
 from ..test_extractor import make_examples
 from ..test_extractor import make_nlp as make_extractor
@@ -13,6 +15,7 @@ from ..test_extractor import make_nlp as make_extractor
 BENCHMARKS = Path(__file__).parents[2] / "project" / "benchmarks"
 MODULES = (
     "cost",
+    "languages",
     "learning_curve",
     "methods",
     "multitask",
@@ -165,3 +168,32 @@ def test_second_pipeline_gets_the_entities_of_the_first(load):
         [blank, make_extractor(n_updates=60)], references
     )
     assert scores["rels_r"] == 0.0
+
+
+def test_baselines_that_do_not_read(load):
+    languages = load("languages")
+    person_place, place_person = ("PERSON", "PLACE"), ("PLACE", "PERSON")
+    # Born in two of three pairs of these types; the other way round never.
+    pairs = [(person_place, {"BORN_IN"})] * 2 + [(person_place, set())]
+    pairs += [(place_person, set())] * 9 + [(("PERSON", "ORG"), {"WORKS_FOR"})]
+    one = languages.choose_one_label(pairs)
+    assert one(place_person) == "BORN_IN"
+    assert languages.score(one, pairs) == 2 * 2 / (13 + 3)
+    by_types = languages.choose_by_types(pairs)
+    assert by_types(person_place) == "BORN_IN"
+    assert by_types(("PERSON", "ORG")) == "WORKS_FOR"
+    assert by_types(place_person) == by_types(("ORG", "ORG")) == ""
+    assert languages.score(by_types, pairs) == 2 * 3 / (4 + 3)
+
+
+def test_pairs_of_a_corpus(load, tmp_path):
+    languages = load("languages")
+    doc = Doc(Vocab(), words=["Ada", "met", "Bo"])
+    people = [Span(doc, i, i + 1, label="PERSON") for i in (0, 2)]
+    doc.spans["entities"] = people
+    set_relations(doc, [Relation(people[1], people[0], "MET")])
+    path = tmp_path / "docs.spacy"
+    DocBin(docs=[doc], store_user_data=True).to_disk(path)
+    types = ("PERSON", "PERSON")
+    assert list(languages.iter_pairs(path)) == [(types, set()), (types, {"MET"})]
+    assert list(languages.iter_pairs(path, ["MET"])) == [(types, {"MET"}), (types, set())]
