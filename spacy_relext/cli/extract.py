@@ -1,0 +1,272 @@
+"""python -m spacy relext extract"""
+
+import json
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+
+import typer
+from spacy import util
+from spacy.cli._util import import_code, setup_gpu
+from spacy.language import Language
+from spacy.pipeline import Sentencizer
+from spacy.tokens import Doc
+from tqdm import tqdm
+from wasabi import msg
+
+from ..extractor import RelationExtractor
+from ..records import as_record
+from ..texts import Fault, Text, read_texts
+from ..workers import map_batches
+from . import relext
+
+# A batch ends with the document that reaches this, in characters.
+MAX_BATCH_CHARS = 500_000
+
+# As tqdm has it, but docs a second also where that is below one.
+BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
+
+
+@relext.command("extract")
+def extract_cli(
+    # fmt: off
+    model: str = typer.Argument(..., help="Model name or path"),
+    inputs: List[Path] = typer.Argument(..., help="Text files, .jsonl, .csv, .tsv, or directories of such", exists=True),
+    output: Path = typer.Option(..., "--output", "-o", help="Output .jsonl file. Where it exists already, the run that began it is continued", dir_okay=False),
+    lines: bool = typer.Option(False, "--lines", "-L", help="Each line of a plain text file is a document, instead of the whole file"),
+    text_field: str = typer.Option("text", "--text-field", help="Field of .jsonl objects, or column of tables, that holds the text"),
+    id_field: str = typer.Option("id", "--id-field", help="Field or column that holds the document's id; without one it is file:line"),
+    overwrite: bool = typer.Option(False, "--overwrite", "-F", help="Begin anew where the output exists already"),
+    n_process: int = typer.Option(1, "--n-process", "-n", help="Number of processes, each with a pipeline of its own", min=1),
+    batch_size: int = typer.Option(64, "--batch-size", "-b", help="Documents to process, and to write, at a time", min=1),
+    code_path: Optional[Path] = typer.Option(None, "--code", "-c", help="Path to Python file with additional code to be imported"),
+    use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
+    # fmt: on
+) -> None:
+    """Find the relations in texts, and write a line of JSON for each document.
+
+    The output is written as it comes. After an interruption, the same command goes on
+    where it was. What cannot be read is reported with its file and line, and left out.
+    """
+    try:
+        extract(
+            model,
+            inputs,
+            output,
+            lines=lines,
+            text_field=text_field,
+            id_field=id_field,
+            overwrite=overwrite,
+            n_process=n_process,
+            batch_size=batch_size,
+            code_path=code_path,
+            use_gpu=use_gpu,
+            silent=False,
+        )
+    except BrokenProcessPool:
+        msg.fail(
+            "A process was ended from outside",
+            "Was there too little memory? What is done is kept: run the same command "
+            "again, with a smaller --n-process or --batch-size.",
+            exits=1,
+        )
+    except (ValueError, OSError) as error:
+        msg.fail("No relations extracted", str(error), exits=1)
+
+
+def extract(
+    model: str,
+    inputs: Iterable[Path],
+    output: Path,
+    *,
+    lines: bool = False,
+    text_field: str = "text",
+    id_field: str = "id",
+    overwrite: bool = False,
+    n_process: int = 1,
+    batch_size: int = 64,
+    code_path: Optional[Path] = None,
+    use_gpu: int = -1,
+    silent: bool = True,
+) -> Dict[str, int]:
+    """Find the relations in texts, and write a line of JSON for each document.
+
+    model (str): Name or path of the pipeline.
+    inputs (Iterable[Path]): Files and directories, see `spacy_relext.texts`.
+    output (Path): A .jsonl file of records, see `spacy_relext.records`, in the order of
+        the input. A document that the pipeline failed on has `error` in their place.
+    lines (bool): Whether each line of a plain text file is a document.
+    text_field (str): Where the text is in JSON objects and tables.
+    id_field (str): Where the id of the document is, if it has one.
+    overwrite (bool): Whether to begin anew, instead of going on after what is there.
+    n_process (int): Number of processes; above 1 each loads the pipeline itself.
+    batch_size (int): Documents to process, and to write, at a time.
+    code_path (Optional[Path]): Python file to import first.
+    use_gpu (int): GPU ID, or -1 for CPU.
+    silent (bool): Whether to print nothing.
+    RETURNS (Dict[str, int]): Number of `documents` in the output, of those `continued`
+        from before, and in this run of `entities`, `relations`, documents that `failed`,
+        and places `left_out`.
+    RAISES (ValueError): Where the output is not the beginning of what these inputs give,
+        or the pipeline finds no relations.
+    """
+    inputs = list(inputs)
+    if any(path.resolve() == output.resolve() for path in inputs):
+        raise ValueError(f"{output} cannot be input and output")
+    options = {"lines": lines, "text_field": text_field, "id_field": id_field}
+    read = partial(read_texts, inputs, leave_out=output, **options)
+    n_texts, n_faults = _count(read(), silent)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with output.open("w+b" if overwrite or not output.exists() else "r+b") as file:
+        texts = (text for text in read() if isinstance(text, Text))
+        done, texts = _skip_done(file, texts, output)
+        counts = dict(documents=done, continued=done, entities=0, relations=0, failed=0)
+        build = partial(Annotator, model, use_gpu, code_path)
+        batches = _batch(texts, batch_size)
+        with tqdm(
+            total=n_texts, initial=done, unit=" docs", bar_format=BAR, disable=silent
+        ) as bar:
+            # Nothing left to do needs no pipeline.
+            for records in map_batches(build, batches, n_process) if done < n_texts else ():
+                file.writelines(_dump(record) + b"\n" for record in records)
+                file.flush()
+                for record in records:
+                    counts["documents"] += 1
+                    counts["failed"] += "error" in record
+                    counts["entities"] += len(record.get("entities", ()))
+                    counts["relations"] += len(record.get("relations", ()))
+                    if "error" in record and not silent:
+                        bar.write(f"{record['source']}: {record['error']}")
+                bar.update(len(records))
+    counts["left_out"] = n_faults
+    if not silent:
+        _print_counts(counts, output)
+    return counts
+
+
+class Annotator:
+    """Runs a pipeline that it loads itself, from plain texts to plain records."""
+
+    def __init__(self, model: str, use_gpu: int = -1, code_path: Optional[Path] = None):
+        """Load the pipeline.
+
+        model (str): Name or path of the pipeline.
+        use_gpu (int): GPU ID, or -1 for CPU.
+        code_path (Optional[Path]): Python file to import first.
+        RAISES (ValueError): Where no component declares to find relations.
+        """
+        import_code(code_path)
+        setup_gpu(use_gpu, silent=True)
+        self.nlp: Language = util.load_model(model)
+        names = self.nlp.pipe_names
+        if not any("doc._.relations" in self.nlp.get_pipe_meta(x).assigns for x in names):
+            raise ValueError(
+                f"No component of {model} declares that it assigns doc._.relations, as "
+                f"relation_extractor does. Its components: {', '.join(names) or 'none'}"
+            )
+        pipes = [pipe for _, pipe in self.nlp.pipeline if isinstance(pipe, RelationExtractor)]
+        self.options = {
+            "spans_keys": {pipe.cfg["spans_key"] for pipe in pipes} or {None},
+            "symmetric_labels": {x for pipe in pipes for x in pipe.cfg["symmetric_labels"]},
+        }
+        # For pipelines that have nothing better.
+        self.sentencizer = Sentencizer()
+
+    def __call__(self, texts: List[Text]) -> List[Dict[str, Any]]:
+        """Find the relations of a batch.
+
+        texts (List[Text]): The batch.
+        RETURNS (List[Dict[str, Any]]): A record for each, or what says the error of the
+            one that the pipeline failed on.
+        """
+        try:
+            # Or words that were never seen before would pile up in the vocabulary.
+            with self.nlp.memory_zone():
+                docs = self.nlp.pipe([text.text for text in texts], batch_size=len(texts))
+                return [self._as_record(*both) for both in zip(texts, docs)]
+        except Exception as error:
+            if len(texts) == 1:
+                return [{**texts[0]._asdict(), "error": f"{type(error).__name__}: {error}"}]
+            # One at a time: most are not to blame.
+            return [record for text in texts for record in self([text])]
+
+    def _as_record(self, text: Text, doc: Doc) -> Dict[str, Any]:
+        if not doc.has_annotation("SENT_START"):
+            self.sentencizer(doc)
+        return as_record(doc, id=text.id, source=text.source, **self.options)
+
+
+def _count(texts: Iterable[Union[Text, Fault]], silent: bool) -> Tuple[int, int]:
+    """Number of documents, and of faults, which are told."""
+    n_texts = n_faults = 0
+    for text in texts:
+        if isinstance(text, Text):
+            n_texts += 1
+            continue
+        n_faults += 1
+        if not silent:
+            msg.warn(f"{text.source}: {text.reason}")
+    return n_texts, n_faults
+
+
+def _dump(record: Dict[str, Any]) -> bytes:
+    return json.dumps(record, ensure_ascii=False).encode("utf-8")
+
+
+def _skip_done(
+    file: BinaryIO, texts: Iterator[Text], output: Path
+) -> Tuple[int, Iterator[Text]]:
+    """How many of the texts the file has records of, and those that remain. What was
+    written of a record in part is cut off."""
+    done = end = 0
+    for line in file:
+        text = next(texts, None)
+        # A record begins with its text, whatever was found in it.
+        begin = b"" if text is None else _dump(text._asdict())[:-1]
+        if not begin or line[: len(begin)] != begin[: len(line)]:
+            expected = "there is no more input" if text is None else f"comes {text.source}"
+            raise ValueError(
+                f"{output}:{done + 1} is not of the same input, where {expected}. Give the "
+                "same files and options as before, another --output, or --overwrite"
+            )
+        if not line.endswith(b"\n"):
+            file.seek(end)
+            file.truncate()
+            return done, chain([text], texts)
+        end += len(line)
+        done += 1
+    return done, texts
+
+
+def _batch(texts: Iterable[Text], size: int) -> Iterator[List[Text]]:
+    batch: List[Text] = []
+    n_chars = 0
+    for text in texts:
+        batch.append(text)
+        n_chars += len(text.text)
+        if len(batch) == size or n_chars >= MAX_BATCH_CHARS:
+            yield batch
+            batch, n_chars = [], 0
+    if batch:
+        yield batch
+
+
+def _print_counts(counts: Dict[str, int], output: Path) -> None:
+    if counts["left_out"]:
+        msg.warn(f"Left out: {counts['left_out']} places in the input, told above")
+    if counts["failed"] == counts["documents"] - counts["continued"] > 0:
+        msg.fail("The pipeline failed on every document", exits=1)
+    if counts["failed"]:
+        msg.warn(f"Failed on: {counts['failed']} documents, told above and in the output")
+    if not counts["documents"]:
+        msg.fail("No document in the input", exits=1)
+    if counts["continued"]:
+        msg.info(f"Documents that were there already: {counts['continued']}")
+    elif not counts["entities"]:
+        msg.warn("No entities found", "Has the pipeline a component that finds them?")
+    msg.good(
+        f"Documents in {output}: {counts['documents']}, with {counts['relations']} new "
+        f"relations of {counts['entities']} new entities"
+    )

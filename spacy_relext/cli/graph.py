@@ -1,0 +1,93 @@
+"""python -m spacy relext graph"""
+
+from enum import Enum
+from itertools import chain
+from pathlib import Path
+from typing import Dict, Iterable, List, Mapping, Optional
+
+import typer
+from wasabi import msg
+
+from ..graph import PREFIXES, build_network, build_rdf, get_edges, write_csv, write_graphml
+from ..records import load_records
+from . import relext
+
+
+class Format(str, Enum):
+    """How the graph is written: as RDF in Turtle, for graph tools, or as a table."""
+
+    ttl = "ttl"
+    graphml = "graphml"
+    csv = "csv"
+
+
+@relext.command("graph")
+def graph_cli(
+    # fmt: off
+    inputs: List[Path] = typer.Argument(..., help="Output of `spacy relext extract`", exists=True, dir_okay=False),
+    format: Format = typer.Option(Format.ttl, "--format", "-f", help="ttl (RDF, needs rdflib), graphml (needs networkx) or csv"),
+    output: Optional[Path] = typer.Option(None, "--output", "-o", help="Output file; by default the first input's name with the format as its end", dir_okay=False),
+    prefix: List[str] = typer.Option([], "--prefix", "-p", help=f"NAME=IRI, once or more: what IRIs begin with. Names that have a default: {', '.join(PREFIXES)}"),
+    min_score: float = typer.Option(0.0, "--min-score", "-s", help="Leave relations with a lower score out", min=0.0, max=1.0),
+    # fmt: on
+) -> None:
+    """Build a knowledge graph from extracted relations.
+
+    Entities are one node where they have the same kb_id, or without one the same type and
+    name. Every edge keeps its score, its document and its sentence.
+    """
+    output = output or inputs[0].with_suffix(f".{format.value}")
+    try:
+        prefixes = _parse_prefixes(prefix)
+        found = graph(
+            inputs, output, format=format.value, prefixes=prefixes, min_score=min_score
+        )
+    except (ImportError, ValueError, OSError) as error:
+        msg.fail("No graph built", str(error), exits=1)
+    msg.good(f"Graph in {output}: {found}")
+
+
+def graph(
+    inputs: Iterable[Path],
+    output: Path,
+    *,
+    format: str = "ttl",
+    prefixes: Optional[Mapping[str, str]] = None,
+    min_score: float = 0.0,
+) -> str:
+    """Build a knowledge graph from extracted relations, see `spacy_relext.graph`.
+
+    inputs (Iterable[Path]): What `spacy relext extract` wrote.
+    output (Path): The file of the graph.
+    format (str): `ttl`, `graphml` or `csv`.
+    prefixes (Optional[Mapping[str, str]]): What IRIs begin with, by name.
+    min_score (float): Relations with a lower score are left out.
+    RETURNS (str): How large it is.
+    RAISES (ValueError): On a line that is no record, or a prefix that is no IRI.
+    RAISES (ImportError): Where the format needs a package that is not there.
+    """
+    records = chain.from_iterable(map(load_records, inputs))
+    edges = get_edges(records, prefixes=prefixes, min_score=min_score)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if Format(format) is Format.ttl:
+        rdf = build_rdf(edges, prefixes)
+        rdf.serialize(output, format="turtle", encoding="utf-8")
+        found = f"{len(rdf)} triples"
+    elif Format(format) is Format.graphml:
+        network = build_network(edges)
+        write_graphml(network, output)
+        found = f"{network.number_of_nodes()} nodes and {network.number_of_edges()} edges"
+    else:
+        with output.open("w", encoding="utf-8", newline="") as file:
+            found = f"{write_csv(edges, file)} edges"
+    return found
+
+
+def _parse_prefixes(given: Iterable[str]) -> Dict[str, str]:
+    prefixes = {}
+    for option in given:
+        name, equals, iri = option.partition("=")
+        if not name or not equals:
+            raise ValueError(f"--prefix must be NAME=IRI, found: {option!r}")
+        prefixes[name] = iri
+    return prefixes

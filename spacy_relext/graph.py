@@ -1,0 +1,301 @@
+"""Records as a knowledge graph: entities merged into nodes, and relations as edges that
+tell the sentence they were found in."""
+
+import csv
+import unicodedata
+from collections import Counter, defaultdict
+from hashlib import sha256
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    Iterable,
+    Iterator,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Set,
+    TextIO,
+    Tuple,
+)
+from urllib.parse import quote
+
+from spacy.pipeline import EntityLinker
+
+from .records import EntityRecord, Record, make_writable
+
+if TYPE_CHECKING:
+    import networkx
+    import rdflib
+
+# What IRIs begin with: of entities that are linked and of those that are not, of relation
+# labels, entity types and documents, of statements, and of the property of their score.
+PREFIXES = {
+    "kb": "http://www.wikidata.org/entity/",
+    "entity": "https://example.org/entity/",
+    "relation": "https://example.org/relation/",
+    "type": "https://example.org/type/",
+    "document": "https://example.org/document/",
+    "statement": "https://example.org/statement/",
+    "relext": "https://example.org/relext/",
+}
+# The NLP Interchange Format, for pieces of text.
+NIF = "http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#"
+# What an id begins with that is an IRI already.
+SCHEMES = ("http://", "https://", "urn:")
+# What may stand in a part of an IRI's path beside letters and digits, and what in an IRI.
+SAFE = "-._~!$&'()*+,;=:@"
+RESERVED = SAFE + "/?#[]%"
+
+COLUMNS = (
+    "head head_name head_type relation label tail tail_name tail_type symmetric score "
+    "document start end sentence"
+).split()
+
+
+class Node(NamedTuple):
+    """An entity of the graph, as one mention shows it. Those of one `iri` are one."""
+
+    iri: str
+    name: str
+    type: str
+    kb_id: str
+
+
+class Edge(NamedTuple):
+    """A relation of the graph, as one sentence tells it. `relation` and `document` are
+    IRIs; `start` and `end` are the sentence's place in the document, in characters."""
+
+    head: Node
+    relation: str
+    label: str
+    tail: Node
+    symmetric: bool
+    score: float
+    document: str
+    start: int
+    end: int
+    sentence: str
+
+
+def get_edges(
+    records: Iterable[Record],
+    *,
+    prefixes: Optional[Mapping[str, str]] = None,
+    min_score: float = 0.0,
+) -> Iterator[Edge]:
+    """The edges of the graph, one for each sentence that tells of a relation. Mentions
+    that are linked are one node where their `kb_id` is the same; others where their type
+    and their name are, but for case, width and spaces.
+
+    An id, label or type may be an IRI (`http://dbpedia.org/resource/Graz`), or begin with
+    the name of a prefix and a colon (`dbr:Graz`); all others get the prefix of their kind.
+
+    records (Iterable[Record]): The records, see `spacy_relext.records`.
+    prefixes (Optional[Mapping[str, str]]): What IRIs begin with, by name. In addition to,
+        or in place of, `PREFIXES`.
+    min_score (float): Relations with a lower score are left out.
+    YIELDS (Edge): The edges. Of two of one label between the same nodes in one sentence
+        there is the better one only.
+    RAISES (ValueError): Where a prefix is no IRI.
+    """
+    prefixes = complete_prefixes(prefixes)
+    for record in records:
+        text, document = record["text"], _as_iri(record["id"], "document", prefixes)
+        nodes = {entity["id"]: _as_node(entity, prefixes) for entity in record["entities"]}
+        seen: Set[Tuple[str, str, str, int, int]] = set()
+        for rel in sorted(record["relations"], key=_get_score, reverse=True):
+            head, tail = nodes[rel["head"]], nodes[rel["tail"]]
+            if rel["symmetric"] and tail.iri < head.iri:
+                head, tail = tail, head
+            iri = _as_iri(rel["label"], "relation", prefixes)
+            start, end = rel["sentence"]["start"], rel["sentence"]["end"]
+            key = head.iri, iri, tail.iri, start, end
+            if rel["score"] < min_score or key in seen:
+                continue
+            seen.add(key)
+            yield Edge(
+                head=head,
+                relation=iri,
+                label=make_writable(rel["label"]),
+                tail=tail,
+                symmetric=rel["symmetric"],
+                score=rel["score"],
+                document=document,
+                start=start,
+                end=end,
+                sentence=make_writable(text[start:end]),
+            )
+
+
+def complete_prefixes(prefixes: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
+    """`PREFIXES`, and in addition to or in place of them those that are given.
+
+    prefixes (Optional[Mapping[str, str]]): What IRIs begin with, by name.
+    RETURNS (Dict[str, str]): The prefixes.
+    RAISES (ValueError): Where one is no IRI.
+    """
+    for name, iri in (prefixes or {}).items():
+        if not iri.startswith(SCHEMES) or _escape(iri, RESERVED) != iri:
+            raise ValueError(
+                f"The prefix {name!r} must be an IRI that begins with one of "
+                f"{', '.join(SCHEMES)}, found: {iri!r}"
+            )
+    return {**PREFIXES, **(prefixes or {})}
+
+
+def build_rdf(
+    edges: Iterable[Edge], prefixes: Optional[Mapping[str, str]] = None
+) -> "rdflib.Graph":
+    """The graph as RDF. An edge is a triple, and for each sentence that tells of it a
+    statement about that triple (`rdf:Statement`) with its score, derived from the
+    sentence: that is what Turtle and SPARQL can say in their present versions, while a
+    question that needs no evidence does not meet it. The sentence is a `nif:Sentence` with
+    its text, place and document.
+
+    edges (Iterable[Edge]): The edges.
+    prefixes (Optional[Mapping[str, str]]): As they were given to `get_edges`.
+    RETURNS (rdflib.Graph): The graph.
+    RAISES (ImportError): Without rdflib.
+    """
+    rdflib = _require("rdflib")
+    prefixes = complete_prefixes(prefixes)
+    graph, iri, literal = rdflib.Graph(), rdflib.URIRef, rdflib.Literal
+    rdf, rdfs, xsd = rdflib.RDF, rdflib.RDFS, rdflib.XSD
+    nif, relext = rdflib.Namespace(NIF), rdflib.Namespace(prefixes["relext"])
+    for name, beginning in {**prefixes, "nif": NIF}.items():
+        graph.bind(name, beginning, replace=True)
+    for edge in edges:
+        for node in (edge.head, edge.tail):
+            about = iri(node.iri)
+            graph.add((about, rdfs.label, literal(node.name)))
+            if node.type:
+                type_ = iri(_as_iri(node.type, "type", prefixes))
+                graph.add((about, rdf.type, type_))
+                graph.add((type_, rdfs.label, literal(node.type)))
+            if node.kb_id:
+                graph.add((about, rdflib.DCTERMS.identifier, literal(node.kb_id)))
+        triple = iri(edge.head.iri), iri(edge.relation), iri(edge.tail.iri)
+        graph.add(triple)
+        graph.add((triple[1], rdfs.label, literal(edge.label)))
+        if edge.symmetric:
+            graph.add(triple[::-1])
+            graph.add((triple[1], rdf.type, rdflib.OWL.SymmetricProperty))
+        # A piece of a text as RFC 5147 names it.
+        sentence = iri(f"{edge.document}#char={edge.start},{edge.end}")
+        graph.add((sentence, rdf.type, nif.Sentence))
+        graph.add((sentence, nif.anchorOf, literal(edge.sentence)))
+        graph.add((sentence, nif.referenceContext, iri(edge.document)))
+        for place, offset in ((nif.beginIndex, edge.start), (nif.endIndex, edge.end)):
+            value = literal(offset, datatype=xsd.nonNegativeInteger)
+            graph.add((sentence, place, value))
+        # Named after what it says, so that graphs can be put together.
+        name = sha256(" ".join((*triple, sentence)).encode("utf-8")).hexdigest()[:32]
+        statement = iri(prefixes["statement"] + name)
+        graph.add((statement, rdf.type, rdf.Statement))
+        for role, part in zip((rdf.subject, rdf.predicate, rdf.object), triple):
+            graph.add((statement, role, part))
+        graph.add((statement, relext.score, literal(edge.score, datatype=xsd.double)))
+        graph.add((statement, rdflib.PROV.wasDerivedFrom, sentence))
+    return graph
+
+
+def build_network(edges: Iterable[Edge]) -> "networkx.MultiDiGraph":
+    """The graph as networkx has it: an edge for each sentence that tells of a relation,
+    with `label`, `score` and the fields of its evidence. A node has the `name` and `type`
+    that most of its edges show, and its `kb_id`.
+
+    edges (Iterable[Edge]): The edges.
+    RETURNS (networkx.MultiDiGraph): The graph; its nodes are named by their IRIs.
+    RAISES (ImportError): Without networkx.
+    """
+    network = _require("networkx").MultiDiGraph()
+    shown: Dict[str, Counter] = defaultdict(Counter)
+    for edge in edges:
+        for node in (edge.head, edge.tail):
+            shown[node.iri][node] += 1
+        fields = edge._asdict()
+        head, tail = fields.pop("head"), fields.pop("tail")
+        network.add_edge(head.iri, tail.iri, **fields)
+    for iri, nodes in shown.items():
+        fields = nodes.most_common(1)[0][0]._asdict()
+        del fields["iri"]
+        network.add_node(iri, **fields)
+    return network
+
+
+def write_graphml(network: "networkx.MultiDiGraph", path: Path) -> None:
+    """Write what `build_network` made as GraphML, for Gephi, Cytoscape, yEd and others.
+
+    network (networkx.MultiDiGraph): The graph.
+    path (Path): The file.
+    """
+    _require("networkx").write_graphml(network, path)
+
+
+def write_csv(edges: Iterable[Edge], file: TextIO) -> int:
+    """The edges as a table, a row for each sentence that tells of a relation.
+
+    edges (Iterable[Edge]): The edges; no more than one is held in memory.
+    file (TextIO): Where to, opened with `newline=""`.
+    RETURNS (int): Number of edges.
+    """
+    n_edges = 0
+    writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
+    writer.writeheader()
+    for edge in edges:
+        row: Dict[str, Any] = edge._asdict()
+        for role in ("head", "tail"):
+            node = row[role]
+            row.update({role: node.iri, f"{role}_name": node.name, f"{role}_type": node.type})
+        writer.writerow(row)
+        n_edges += 1
+    return n_edges
+
+
+def _get_score(relation: Mapping[str, Any]) -> float:
+    return relation["score"]
+
+
+def _as_node(entity: EntityRecord, prefixes: Mapping[str, str]) -> Node:
+    name, type_ = make_writable(entity["text"]), make_writable(entity["label"])
+    kb_id = make_writable(entity["kb_id"])
+    if kb_id and kb_id != EntityLinker.NIL:
+        return Node(_as_iri(kb_id, "kb", prefixes), name, type_, kb_id)
+    parts = (_normalize(part) for part in (type_, name) if part)
+    return Node(prefixes["entity"] + "/".join(parts), name, type_, "")
+
+
+def _normalize(name: str) -> str:
+    words = unicodedata.normalize("NFKC", name).casefold().split()
+    return _escape("_".join(words), SAFE)
+
+
+def _as_iri(name: str, kind: str, prefixes: Mapping[str, str]) -> str:
+    if name.startswith(SCHEMES):
+        return _escape(name, RESERVED)
+    prefix, colon, rest = name.partition(":")
+    if colon and prefix in prefixes:
+        return prefixes[prefix] + _escape(rest, SAFE + "/")
+    return prefixes[kind] + _escape(name, SAFE + "/")
+
+
+def _escape(text: str, safe: str) -> str:
+    # Not only ASCII, as `quote` alone would have it: IRIs stay legible in every script.
+    return "".join(
+        char if char.isalnum() or char in safe else quote(char, safe="", errors="replace")
+        for char in text
+    )
+
+
+def _require(name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"This format of the graph needs {name}, which comes with the extra [graph]: "
+            "pip install 'spacy-relext[graph]'"
+        ) from error

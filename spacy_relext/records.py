@@ -1,0 +1,229 @@
+"""A doc with its relations as a plain record, fit for a line of JSON, and back."""
+
+import json
+import re
+from pathlib import Path
+from typing import Collection, Dict, Iterable, Iterator, List, Optional, TypedDict
+
+from spacy.tokens import Doc, Span
+from spacy.util import filter_spans, get_words_and_spaces
+from spacy.vocab import Vocab
+
+from .layout import as_key
+from .pairs import get_entities
+from .relation import Relation, get_relations, set_relations
+
+# What may stand on a line of its own: a letter of a script without spaces, or all that
+# stands between two spaces.
+WORD = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff]|[^\s\u2e80-\u9fff\uf900-\ufaff]+")
+
+# What XML, and so well-formed HTML, has no way to write.
+UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+# Where `as_doc` keeps the entities of which some overlap.
+OVERLAPPING = "entities"
+
+
+class EntityRecord(TypedDict):
+    """A mention: `start` and `end` (exclusive) in characters of the record's text."""
+
+    id: int
+    start: int
+    end: int
+    text: str
+    label: str
+    kb_id: str
+
+
+class RelationRecord(TypedDict):
+    """A relation between two mentions, given by their ids. `sentence` is where it is
+    told: from the first to the last sentence that its mentions stand in, as
+    `{"start": 0, "end": 47}` in characters. One that is symmetric has no direction."""
+
+    head: int
+    tail: int
+    label: str
+    score: float
+    symmetric: bool
+    sentence: Dict[str, int]
+
+
+class Record(TypedDict):
+    """A doc: `id` names it, `source` is where it was read."""
+
+    id: str
+    source: str
+    text: str
+    entities: List[EntityRecord]
+    relations: List[RelationRecord]
+
+
+def get_mentions(
+    doc: Doc, relations: Iterable[Relation], spans_keys: Collection[Optional[str]] = (None,)
+) -> List[Span]:
+    """The entities of a doc, and the heads and tails that are not among them.
+
+    doc (Doc): The doc.
+    relations (Iterable[Relation]): Its relations.
+    spans_keys (Collection[Optional[str]]): Where entities are: None for `doc.ents`,
+        else a group of `doc.spans`.
+    RETURNS (List[Span]): Spans that differ in bounds or label.
+    """
+    spans = [span for key in spans_keys for span in get_entities(doc, key)]
+    spans += [span for relation in relations for span in (relation.head, relation.tail)]
+    return list({as_key(span): span for span in spans}.values())
+
+
+def as_record(
+    doc: Doc,
+    *,
+    id: str = "",
+    source: str = "",
+    spans_keys: Collection[Optional[str]] = (None,),
+    symmetric_labels: Collection[str] = (),
+) -> Record:
+    """A doc with its relations as plain values.
+
+    doc (Doc): The doc. Without sentence boundaries all of it counts as one sentence.
+    id (str): Names it.
+    source (str): Where it was read.
+    spans_keys (Collection[Optional[str]]): Where entities are: None for `doc.ents`,
+        else a group of `doc.spans`.
+    symmetric_labels (Collection[str]): Labels of relations without direction.
+    RETURNS (Record): The record, its entities in text order, its relations best score
+        first.
+    """
+    relations = get_relations(doc)
+    mentions = sorted(get_mentions(doc, relations, spans_keys), key=as_key)
+    ids = {as_key(span): i for i, span in enumerate(mentions)}
+    entities: List[EntityRecord] = [
+        {
+            "id": i,
+            "start": span.start_char,
+            "end": span.end_char,
+            "text": span.text,
+            "label": span.label_,
+            "kb_id": span.kb_id_,
+        }
+        for i, span in enumerate(mentions)
+    ]
+    found: List[RelationRecord] = [
+        {
+            "head": ids[as_key(relation.head)],
+            "tail": ids[as_key(relation.tail)],
+            "label": relation.label,
+            "score": relation.score,
+            "symmetric": relation.label in symmetric_labels,
+            "sentence": _get_sentence(doc, relation),
+        }
+        for relation in relations
+    ]
+    return {
+        "id": id,
+        "source": source,
+        "text": doc.text,
+        "entities": entities,
+        "relations": found,
+    }
+
+
+def as_doc(record: Record, vocab: Vocab) -> Doc:
+    """A doc that shows a record: with its entities to the letter, whatever tokenizer
+    they were found with, and its relations. Its tokens are no more than pieces of text.
+
+    record (Record): The record.
+    vocab (Vocab): The vocabulary.
+    RETURNS (Doc): The doc. Entities that overlap longer ones are in
+        `doc.spans["entities"]` alone, where all are.
+    """
+    text, entities = record["text"], record["entities"]
+    cuts = {offset for entity in entities for offset in (entity["start"], entity["end"])}
+    bounds = sorted(cuts | {0, len(text)})
+    pieces = (text[start:end] for start, end in zip(bounds, bounds[1:]))
+    words = [word for piece in pieces for word in WORD.findall(piece)]
+    doc = Doc(vocab, *get_words_and_spaces(words, text))
+    spans = {
+        entity["id"]: doc.char_span(
+            entity["start"],
+            entity["end"],
+            label=entity["label"],
+            kb_id=entity["kb_id"],
+            # Where an entity begins or ends with a space, there is no token to match.
+            alignment_mode="expand",
+        )
+        for entity in entities
+    }
+    doc.spans[OVERLAPPING] = list(spans.values())
+    doc.ents = filter_spans(spans.values())
+    set_relations(
+        doc,
+        [
+            Relation(spans[rel["head"]], spans[rel["tail"]], rel["label"], rel["score"])
+            for rel in record["relations"]
+        ],
+    )
+    return doc
+
+
+def make_writable(text: str) -> str:
+    """Put a replacement character for what no XML, HTML or Turtle can hold.
+
+    text (str): Any text.
+    RETURNS (str): The text, as long as before.
+    """
+    return UNWRITABLE.sub("\ufffd", text)
+
+
+def load_records(path: Path) -> Iterator[Record]:
+    """Read what `spacy relext extract` wrote, one record after the other. Those of
+    documents that the pipeline failed on are left out.
+
+    path (Path): A .jsonl file of records.
+    YIELDS (Record): The records.
+    RAISES (ValueError): On a line that is no record, with its number.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                record = json.loads(line)
+                if "error" not in record:
+                    _check_record(record)
+            except (KeyError, TypeError, ValueError, RecursionError) as error:
+                raise ValueError(
+                    f"{path}:{number}: no record as `spacy relext extract` writes it "
+                    f"({type(error).__name__}: {error}). If that was interrupted, run it "
+                    "again: it continues where it was."
+                ) from None
+            if "error" not in record:
+                yield record
+
+
+def _check_record(record: Record) -> None:
+    length = len(record["text"])
+    str.__len__(record["id"])
+    ids = set()
+    for entity in record["entities"]:
+        if not 0 <= entity["start"] < entity["end"] <= length:
+            raise ValueError(f"entity {entity['id']} is not within the text")
+        str.__len__(entity["label"] + entity["kb_id"])
+        ids.add(entity["id"])
+    for relation in record["relations"]:
+        for role in ("head", "tail"):
+            if relation[role] not in ids:
+                raise ValueError(f"no entity has the id of a {role}, {relation[role]!r}")
+        sentence = relation["sentence"]
+        if not 0 <= sentence["start"] < sentence["end"] <= length:
+            raise ValueError("a sentence is not within the text")
+        if not 0 <= relation["score"] <= 1:
+            raise ValueError(f"score {relation['score']} is not between 0 and 1")
+        bool(relation["symmetric"]), str.__len__(relation["label"])
+
+
+def _get_sentence(doc: Doc, relation: Relation) -> Dict[str, int]:
+    first = min(relation.head.start, relation.tail.start)
+    last = max(relation.head.end, relation.tail.end) - 1
+    if doc.has_annotation("SENT_START"):
+        told = doc[doc[first].sent.start : doc[last].sent.end]
+    else:
+        told = doc[:]
+    return {"start": told.start_char, "end": told.end_char}

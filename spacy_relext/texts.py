@@ -1,0 +1,227 @@
+"""Texts out of files, one after the other, and what could not be read of them."""
+
+import csv
+import json
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any, Collection, Iterable, Iterator, NamedTuple, Optional, Tuple, Union
+
+# By how a file ends: what separates its columns, or how its texts lie in it.
+COLUMNS = {".csv": ",", ".tsv": "\t"}
+JSON_LINES = (".jsonl", ".ndjson")
+PLAIN = (".txt", ".text", ".md")
+READ = (*PLAIN, *JSON_LINES, *COLUMNS)
+READ_ONLY = f"files that end in {', '.join(READ)} are"
+
+BOM = "\ufeff"
+
+# Longest field of a table, in characters. A quotation mark that is never closed would
+# otherwise take all the rest of a file into memory.
+MAX_FIELD = 10_000_000
+
+
+class Text(NamedTuple):
+    """A document: `source` is its file and, where that holds several, its line; `id`
+    is its own, or else the same."""
+
+    id: str
+    source: str
+    text: str
+
+
+class Fault(NamedTuple):
+    """What could not be read: where, and why."""
+
+    source: str
+    reason: str
+
+
+def read_texts(
+    paths: Iterable[Path],
+    *,
+    lines: bool = False,
+    text_field: str = "text",
+    id_field: str = "id",
+    leave_out: Optional[Path] = None,
+) -> Iterator[Union[Text, Fault]]:
+    """Read documents, in an order that is the same each time. A plain text file is one
+    document; a JSON object on a line, or a row of a table, is one too.
+
+    paths (Iterable[Path]): Files, and directories to be searched for files.
+    lines (bool): Whether each line of a plain text file is a document.
+    text_field (str): Where the text is in JSON objects and tables.
+    id_field (str): Where the id of the document is, if it has one.
+    leave_out (Optional[Path]): A file that is not to be read from a directory.
+    YIELDS (Union[Text, Fault]): The documents, and what is none, each where it stands.
+    """
+    for path in _find_files(paths, leave_out):
+        if isinstance(path, Fault):
+            yield path
+            continue
+        suffix = path.suffix.lower()
+        try:
+            if suffix in JSON_LINES:
+                found = _read_json_lines(path, text_field, id_field)
+            elif suffix in COLUMNS:
+                found = _read_table(path, text_field, id_field)
+            elif lines:
+                found = _read_lines(path)
+            else:
+                found = _read_file(path)
+            empty = True
+            for text in found:
+                empty = False
+                yield _check(text) if isinstance(text, Text) else text
+            if empty:
+                yield Fault(path.as_posix(), "no document in it")
+        except OSError as error:
+            yield Fault(path.as_posix(), f"cannot be read: {error.strerror}")
+
+
+def _find_files(
+    paths: Iterable[Path], leave_out: Optional[Path]
+) -> Iterator[Union[Path, Fault]]:
+    for path in paths:
+        if not path.is_dir():
+            readable = path.suffix.lower() in READ
+            yield path if readable else Fault(path.as_posix(), f"not read: {READ_ONLY}")
+            continue
+        for folder, folders, names in os.walk(path):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            others = Counter()
+            for name in sorted(name for name in names if not name.startswith(".")):
+                file = Path(folder, name)
+                if file.suffix.lower() not in READ:
+                    others[file.suffix or name] += 1
+                elif leave_out is None or not _is_same(file, leave_out):
+                    yield file
+            if others:
+                kinds = ", ".join(f"{kind} ({n})" for kind, n in sorted(others.items()))
+                yield Fault(Path(folder).as_posix(), f"not read: {kinds}; {READ_ONLY}")
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    return path.name == other.name and path.resolve() == other.resolve()
+
+
+def _read_file(path: Path) -> Iterator[Union[Text, Fault]]:
+    data = path.read_bytes()
+    source = path.as_posix()
+    try:
+        text = data.decode("utf-8").removeprefix(BOM)
+    except UnicodeDecodeError as error:
+        number = data.count(b"\n", 0, error.start) + 1
+        yield Fault(f"{source}:{number}", _tell_broken(error))
+    else:
+        yield Text(source, source, text.replace("\r\n", "\n"))
+
+
+def _decode_lines(path: Path) -> Iterator[Tuple[str, Union[str, Fault]]]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            source = f"{path.as_posix()}:{number}"
+            try:
+                text = line.decode("utf-8").removeprefix(BOM if number == 1 else "").strip()
+            except UnicodeDecodeError as error:
+                yield source, Fault(source, _tell_broken(error))
+            else:
+                if text:
+                    yield source, text
+
+
+def _read_lines(path: Path) -> Iterator[Union[Text, Fault]]:
+    for source, line in _decode_lines(path):
+        yield line if isinstance(line, Fault) else Text(source, source, line)
+
+
+def _read_json_lines(
+    path: Path, text_field: str, id_field: str
+) -> Iterator[Union[Text, Fault]]:
+    for source, line in _decode_lines(path):
+        if isinstance(line, Fault):
+            yield line
+            continue
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            yield Fault(source, f"no JSON: {error}")
+            continue
+        if not isinstance(found, dict):
+            yield Fault(source, f"no JSON object, but: {_shorten(line)}")
+        elif not isinstance(found.get(text_field), str):
+            yield Fault(
+                source,
+                f"no string under {text_field!r}; its fields: {_shorten(_list(found))}",
+            )
+        else:
+            yield Text(_get_id(found.get(id_field), source), source, found[text_field])
+
+
+def _read_table(path: Path, text_field: str, id_field: str) -> Iterator[Union[Text, Fault]]:
+    delimiter = COLUMNS[path.suffix.lower()]
+    # Bytes that are no UTF-8 become surrogates, which `_check` finds in their row.
+    options = {"encoding": "utf-8-sig", "errors": "surrogateescape", "newline": ""}
+    csv.field_size_limit(MAX_FIELD)
+    with path.open(**options) as file:
+        # Strict, or a quotation mark that is never closed makes one text of all the rest.
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        header = None
+        while True:
+            source = f"{path.as_posix()}:{reader.line_num + 1}"
+            try:
+                row = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield Fault(source, f"no row of a table: {error}")
+                continue
+            if not any(row):
+                continue
+            if header is None:
+                header = row
+                if text_field not in header:
+                    yield Fault(
+                        source,
+                        f"no column {text_field!r}; its columns, separated by "
+                        f"{delimiter!r}: {_shorten(_list(header))}",
+                    )
+                    return
+                continue
+            fields = dict(zip(header, row))
+            if text_field not in fields:
+                yield Fault(
+                    source, f"{len(row)} columns, too few for one named {text_field!r}"
+                )
+            else:
+                id_ = _get_id(fields.get(id_field), source)
+                yield Text(id_, source, fields[text_field])
+
+
+def _check(text: Text) -> Union[Text, Fault]:
+    """What every document has to be, however it was stored."""
+    if not text.text.strip():
+        return Fault(text.source, "no text in it")
+    try:
+        f"{text.id}{text.text}".encode("utf-8")
+    except UnicodeEncodeError as error:
+        found = error.object[error.start]
+        return Fault(text.source, f"broken UTF-8: {found!r} is no character")
+    return text
+
+
+def _get_id(found: Any, source: str) -> str:
+    is_id = isinstance(found, (str, int)) and not isinstance(found, bool)
+    return str(found) if is_id and found != "" else source
+
+
+def _tell_broken(error: UnicodeDecodeError) -> str:
+    return f"broken UTF-8: byte 0x{error.object[error.start]:02x}, {error.reason}"
+
+
+def _list(names: Collection[str]) -> str:
+    return ", ".join(map(repr, names)) or "none"
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:79]}…"

@@ -1,0 +1,134 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import spacy
+from spacy.cli import app
+from typer.testing import CliRunner
+
+import spacy_relext.cli  # noqa: F401
+
+from ..test_extractor import make_nlp
+
+N_TEXTS = 60
+
+
+def extract(*options):
+    return CliRunner().invoke(app, ["relext", "extract", *map(str, options)])
+
+
+def read(path):
+    return [json.loads(line) for line in path.read_text("utf8").splitlines()]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """Finds entities by rules, and relations between them."""
+    path = tmp_path_factory.mktemp("model")
+    nlp = make_nlp(n_updates=60)
+    ruler = nlp.add_pipe("entity_ruler", first=True)
+    ruler.add_patterns([{"label": "PERSON", "pattern": x} for x in ("Ann", "Bob", "Eve")])
+    nlp.to_disk(path)
+    return path
+
+
+@pytest.fixture
+def texts(tmp_path):
+    path = tmp_path / "texts.jsonl"
+    lines = [
+        json.dumps({"id": f"t{i}", "text": f"Ann met Bob {i} times."})
+        for i in range(N_TEXTS)
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_records(model, texts, tmp_path):
+    output = tmp_path / "out.jsonl"
+    result = extract(model, texts, "--output", output)
+    assert result.exit_code == 0, result.output
+    records = read(output)
+    assert [record["id"] for record in records] == [f"t{i}" for i in range(N_TEXTS)]
+    record = records[7]
+    assert record["source"].endswith("texts.jsonl:8")
+    ann, bob = record["entities"]
+    assert record["text"][bob["start"] : bob["end"]] == bob["text"] == "Bob"
+    assert {"label", "kb_id"} <= set(ann)
+    assert all({"head", "tail", "label", "score"} <= set(x) for x in record["relations"])
+
+
+def test_same_with_processes(model, texts, tmp_path):
+    one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
+    assert extract(model, texts, "--output", one).exit_code == 0
+    command = [sys.executable, "-m", "spacy", "relext", "extract", model, texts]
+    command += ["--output", two, "--n-process", "2", "--batch-size", "7"]
+    subprocess.run([str(x) for x in command], check=True, timeout=240, capture_output=True)
+    assert read(two) == read(one)
+
+
+def test_bad_lines(model, texts, tmp_path):
+    with texts.open("a") as file:
+        file.write('{"text": 3}\nnot json\n{"text": "Eve met Ann."}\n')
+    output = tmp_path / "out.jsonl"
+    result = extract(model, texts, "--output", output)
+    assert result.exit_code == 0
+    told = "".join(result.output.split("\n"))
+    assert f"texts.jsonl:{N_TEXTS + 1}" in told and f"texts.jsonl:{N_TEXTS + 2}" in told
+    records = read(output)
+    assert len(records) == N_TEXTS + 1 and records[-1]["text"] == "Eve met Ann."
+
+
+def test_killed_and_resumed(model, texts, tmp_path):
+    whole, output = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
+    assert extract(model, texts, "--output", whole).exit_code == 0
+    command = [sys.executable, "-m", "spacy", "relext", "extract", model, texts]
+    command += ["--output", output, "--batch-size", "1"]
+    process = subprocess.Popen(
+        [str(x) for x in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    end = time.monotonic() + 240
+    while not (output.exists() and output.read_bytes().count(b"\n") > 2):
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    # As if the last line had been cut in the middle.
+    data = output.read_bytes()
+    output.write_bytes(data + whole.read_bytes()[len(data) :][:20])
+    assert extract(model, texts, "--output", output).exit_code == 0
+    assert output.read_bytes() == whole.read_bytes()
+
+
+def test_nothing_left_to_do(model, texts, tmp_path):
+    output = tmp_path / "out.jsonl"
+    assert extract(model, texts, "--output", output).exit_code == 0
+    before = output.read_bytes()
+    result = extract("no-such-model", texts, "--output", output)
+    assert result.exit_code == 0 and output.read_bytes() == before
+
+
+def test_other_input(model, texts, tmp_path):
+    output = tmp_path / "out.jsonl"
+    assert extract(model, texts, "--output", output).exit_code == 0
+    other = tmp_path / "other.txt"
+    other.write_text("Eve met Ann.")
+    before = output.read_bytes()
+    result = extract(model, other, "--output", output)
+    assert result.exit_code == 1 and "not of the same input" in " ".join(
+        result.output.split()
+    )
+    assert output.read_bytes() == before
+    result = extract(model, other, "--output", output, "--overwrite")
+    assert result.exit_code == 0 and len(read(output)) == 1
+
+
+def test_no_extractor(texts, tmp_path):
+
+    spacy.blank("en").to_disk(tmp_path / "blank")
+    result = extract(tmp_path / "blank", texts, "--output", tmp_path / "out.jsonl")
+    assert result.exit_code == 1
+    assert "assigns doc._.relations" in " ".join(result.output.split())

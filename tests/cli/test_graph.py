@@ -1,0 +1,76 @@
+import json
+
+import pytest
+from spacy.cli import app
+from typer.testing import CliRunner
+
+import spacy_relext.cli  # noqa: F401
+
+RECORD = {
+    "id": "one",
+    "source": "one.txt",
+    "text": "Ada met Bo.",
+    "entities": [
+        {"id": 0, "start": 0, "end": 3, "text": "Ada", "label": "PERSON", "kb_id": "Q1"},
+        {"id": 1, "start": 8, "end": 10, "text": "Bo", "label": "PERSON", "kb_id": ""},
+    ],
+    "relations": [
+        {
+            "head": 0,
+            "tail": 1,
+            "label": "MET",
+            "score": 0.75,
+            "symmetric": False,
+            "sentence": {"start": 0, "end": 11},
+        }
+    ],
+}
+
+
+def graph(*options):
+    return CliRunner().invoke(app, ["relext", "graph", *map(str, options)])
+
+
+@pytest.fixture
+def records(tmp_path):
+    path = tmp_path / "out.jsonl"
+    path.write_text(json.dumps(RECORD) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("format", ["ttl", "graphml", "csv"])
+def test_formats(records, format):
+    pytest.importorskip("rdflib")
+    pytest.importorskip("networkx")
+    result = graph(records, "--format", format)
+    assert result.exit_code == 0, result.output
+    text = records.with_suffix(f".{format}").read_text()
+    assert "Ada met Bo." in text and "0.75" in text or "7.5e-01" in text
+
+
+def test_options(records, tmp_path):
+    output = tmp_path / "new" / "graph.csv"
+    options = ("--format", "csv", "--output", output)
+    result = graph(records, *options, "--prefix", "kb=https://kb.test/")
+    assert result.exit_code == 0 and "https://kb.test/Q1" in output.read_text()
+    result = graph(records, *options, "--min-score", 0.8)
+    assert result.exit_code == 0 and len(output.read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--prefix", "kb"], "--prefix must be NAME=IRI, found: 'kb'"),
+        (["--prefix", "kb=kb"], "must be an IRI"),
+    ],
+)
+def test_bad_options(records, options, message):
+    result = graph(records, "--format", "csv", *options)
+    assert result.exit_code == 1 and message in " ".join(result.output.split())
+
+
+def test_no_record(records):
+    records.write_text(json.dumps(RECORD) + '\n{"text": "half')
+    result = graph(records, "--format", "csv")
+    assert result.exit_code == 1
+    assert "out.jsonl:2: no record" in "".join(result.output.split("\n"))

@@ -1,0 +1,166 @@
+import csv
+import io
+
+import pytest
+
+from spacy_relext.graph import build_network, build_rdf, get_edges, write_csv, write_graphml
+
+TEXT = "Ada Lund met Bo. ada  LUND runs Acme & Sons."
+
+
+def entity(id, text, label="PERSON", kb_id="", start=0):
+    return dict(
+        id=id, start=start, end=start + len(text), text=text, label=label, kb_id=kb_id
+    )
+
+
+def relation(head, tail, label="MET", score=0.9, symmetric=False, start=0, end=16):
+    sentence = {"start": start, "end": end}
+    return dict(
+        head=head,
+        tail=tail,
+        label=label,
+        score=score,
+        symmetric=symmetric,
+        sentence=sentence,
+    )
+
+
+def record(entities, relations, id="doc 1", text=TEXT):
+    return dict(id=id, source=id, text=text, entities=entities, relations=relations)
+
+
+@pytest.fixture
+def records():
+    ada, bo = entity(0, "Ada Lund"), entity(1, "Bo")
+    again, company = entity(2, "ada  LUND"), entity(3, "Acme & Sons", "ORG")
+    runs = relation(2, 3, "RUNS", 0.6, start=17, end=44)
+    return [record([ada, bo, again, company], [relation(0, 1), runs])]
+
+
+def test_names_are_merged(records):
+    met, runs = get_edges(records)
+    assert met.head.iri == runs.head.iri == "https://example.org/entity/person/ada_lund"
+    assert runs.tail.iri == "https://example.org/entity/org/acme_&_sons"
+    assert (met.sentence, runs.sentence) == (TEXT[:16], TEXT[17:])
+    assert met.document == "https://example.org/document/doc%201"
+
+
+def test_same_name_of_two_types():
+    made = [entity(0, "Paris"), entity(1, "Paris", "PLACE")]
+    [edge] = get_edges([record(made, [relation(0, 1, "BORN_IN")])])
+    assert edge.head.iri != edge.tail.iri
+
+
+def test_ids_go_before_names():
+    """Two people of one name, and one with two."""
+    linked = [entity(0, "Ada Lund", kb_id="Q1"), entity(1, "Ada Lund", kb_id="Q2")]
+    linked += [entity(2, "Lund", kb_id="Q1"), entity(3, "Ada Lund", kb_id="NIL")]
+    made = [relation(0, 1), relation(2, 1, "KNOWS"), relation(3, 1, "HIRED")]
+    first, second, third = get_edges([record(linked, made)])
+    assert first.head.iri == second.head.iri == "http://www.wikidata.org/entity/Q1"
+    assert first.tail.iri == "http://www.wikidata.org/entity/Q2"
+    assert third.head.iri == "https://example.org/entity/person/ada_lund"
+
+
+def test_prefixes():
+    made = [entity(0, "Graz", "dbo:City", "dbr:Graz"), entity(1, "Styria", kb_id="Q41358")]
+    made[1]["kb_id"] = "http://dbpedia.org/resource/Styria"
+    prefixes = {"dbr": "http://dbpedia.org/resource/", "relation": "urn:x:"}
+    [edge] = get_edges([record(made, [relation(0, 1, "IN")])], prefixes=prefixes)
+    assert edge.head.iri == "http://dbpedia.org/resource/Graz"
+    assert edge.tail.iri == "http://dbpedia.org/resource/Styria"
+    assert edge.relation == "urn:x:IN"
+    with pytest.raises(ValueError, match="prefix 'kb' must be an IRI.*'wikidata'"):
+        list(get_edges([], prefixes={"kb": "wikidata"}))
+
+
+def test_the_better_of_two():
+    """Of mentions that are merged, in one sentence."""
+    made = [entity(0, "Ada"), entity(1, "Bo"), entity(2, "ADA")]
+    found = get_edges(
+        [record(made, [relation(2, 1, score=0.4), relation(0, 1, score=0.8)])]
+    )
+    assert [edge.score for edge in found] == [0.8]
+
+
+def test_low_scores(records):
+    assert [edge.label for edge in get_edges(records, min_score=0.7)] == ["MET"]
+
+
+def test_symmetric():
+    made = [entity(0, "Bo"), entity(1, "Ada")]
+    both = [relation(0, 1, symmetric=True), relation(1, 0, symmetric=True, score=0.5)]
+    [edge] = get_edges([record(made, both)])
+    assert (edge.head.name, edge.tail.name) == ("Ada", "Bo")
+    rdflib = pytest.importorskip("rdflib")
+    rdf = build_rdf([edge])
+    ends = [rdflib.URIRef(node.iri) for node in (edge.head, edge.tail)]
+    label = rdflib.URIRef(edge.relation)
+    assert (ends[0], label, ends[1]) in rdf and (ends[1], label, ends[0]) in rdf
+
+
+QUESTION = """
+PREFIX rel: <https://example.org/relation/>
+PREFIX prov: <http://www.w3.org/ns/prov#>
+SELECT ?name ?company ?score ?text WHERE {
+    ?who rel:RUNS ?what . ?who rdfs:label ?name . ?what rdfs:label ?company .
+    ?statement rdf:subject ?who ; rdf:predicate rel:RUNS ; rdf:object ?what ;
+        relext:score ?score ; prov:wasDerivedFrom/nif:anchorOf ?text .
+}
+"""
+
+
+def test_a_question(records, tmp_path):
+    rdflib = pytest.importorskip("rdflib")
+    path = tmp_path / "graph.ttl"
+    build_rdf(get_edges(records)).serialize(path, format="turtle", encoding="utf-8")
+    rows = list(rdflib.Graph().parse(path).query(QUESTION))
+    assert {tuple(map(str, row)) for row in rows} == {
+        (name, "Acme & Sons", "0.6", TEXT[17:]) for name in ("Ada Lund", "ada  LUND")
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ['say "hi"\n<b>', "a\x00b", "\\", "北京", "💡", "ta'u|{}^`"]
+)
+def test_odd_names(name, tmp_path):
+    rdflib = pytest.importorskip("rdflib")
+    made = [entity(0, name, kb_id=name), entity(1, name, name)]
+    edges = list(get_edges([record(made, [relation(0, 1, name)], id=name)]))
+    path = tmp_path / "graph.ttl"
+    rdf = build_rdf(edges)
+    rdf.serialize(path, format="turtle", encoding="utf-8")
+    assert len(rdflib.Graph().parse(path)) == len(rdf)
+
+
+def test_network(records, tmp_path):
+    networkx = pytest.importorskip("networkx")
+    network = build_network(get_edges(records * 2))
+    path = tmp_path / "graph.graphml"
+    write_graphml(network, path)
+    read = networkx.read_graphml(path)
+    assert read.number_of_nodes() == 3
+    ada = "https://example.org/entity/person/ada_lund"
+    assert read.nodes[ada]["type"] == "PERSON"
+    # Each document tells of it.
+    found = read.get_edge_data(ada, "https://example.org/entity/person/bo")
+    assert [fields["score"] for fields in found.values()] == [0.9, 0.9]
+    assert found[0]["sentence"] == TEXT[:16]
+
+
+def test_csv(records):
+    file = io.StringIO()
+    assert write_csv(get_edges(records), file) == 2
+    met, runs = csv.DictReader(io.StringIO(file.getvalue()))
+    assert (met["head_name"], met["label"], met["tail_name"]) == ("Ada Lund", "MET", "Bo")
+    assert (runs["score"], runs["sentence"]) == ("0.6", TEXT[17:])
+
+
+@pytest.mark.parametrize(
+    "build, package", [(build_rdf, "rdflib"), (build_network, "networkx")]
+)
+def test_without_the_extra(build, package, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, package, None)
+    with pytest.raises(ImportError, match=f"{package}.*spacy-relext\\[graph\\]"):
+        build([])

@@ -1,0 +1,147 @@
+import json
+
+import pytest
+import spacy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from spacy.tokens import Doc, Span
+
+from spacy_relext import Relation
+from spacy_relext.records import as_doc, as_record, load_records
+
+NLP = spacy.blank("en")
+
+
+@st.composite
+def docs(draw):
+    """Docs whose spans nest, overlap and begin with whatever token there is."""
+    words = st.lists(st.text("aé北\u0301 \n.-\U0001f600", min_size=1, max_size=3), min_size=1)
+    words = draw(words)
+    spaces = draw(st.lists(st.booleans(), min_size=len(words), max_size=len(words)))
+    doc = Doc(NLP.vocab, words=words, spaces=spaces)
+    index = st.integers(0, len(doc) - 1)
+    bounds = draw(st.lists(st.tuples(index, index, st.sampled_from("AB")), max_size=5))
+    spans = [Span(doc, min(i, j), max(i, j) + 1, label) for i, j, label in bounds]
+    doc.spans["sc"] = [span for span in spans if span.text.strip()]
+    if doc.spans["sc"]:
+        ends = st.sampled_from(list(doc.spans["sc"]))
+        pairs = draw(st.lists(st.tuples(ends, ends, st.floats(0, 1)), max_size=4))
+        doc._.relations = [Relation(head, tail, "R", score) for head, tail, score in pairs]
+    return doc
+
+
+def place(span):
+    """Where its text is, without spaces before and after it."""
+    indent = len(span.text) - len(span.text.lstrip())
+    return span.start_char + indent, span.text.strip(), span.label_
+
+
+def texts_of(relations):
+    return {(r.head.text, r.head.label_, r.label, r.tail.text, r.tail.label_) for r in relations}
+
+
+@settings(max_examples=60, deadline=None)
+@given(docs())
+def test_what_a_record_says_is_in_the_text(doc):
+    record = json.loads(json.dumps(as_record(doc, spans_keys=["sc", None])))
+    assert record["text"] == doc.text
+    for entity in record["entities"]:
+        assert record["text"][entity["start"] : entity["end"]] == entity["text"]
+    shown = {entity["id"]: entity for entity in record["entities"]}
+    assert {(x["text"], x["label"]) for x in shown.values()} == {
+        (span.text, span.label_) for span in doc.spans["sc"]
+    }
+    told = []
+    for rel in record["relations"]:
+        head, tail, sentence = shown[rel["head"]], shown[rel["tail"]], rel["sentence"]
+        assert sentence["start"] <= head["start"] and head["end"] <= sentence["end"]
+        assert sentence["start"] <= tail["start"] and tail["end"] <= sentence["end"]
+        told.append((head["text"], head["label"], "R", tail["text"], tail["label"]))
+    assert set(told) == texts_of(doc._.relations)
+    scores = [rel["score"] for rel in record["relations"]]
+    assert scores == sorted(scores, reverse=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(docs())
+def test_a_doc_of_a_record_shows_the_same(doc):
+    record = as_record(doc, spans_keys=["sc"])
+    shown = as_doc(record, NLP.vocab)
+    assert shown.text == doc.text
+    assert set(map(place, shown.spans["entities"])) == set(map(place, doc.spans["sc"]))
+    assert len(shown._.relations) == len(doc._.relations)
+
+
+def test_sentences_of_a_relation():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    doc = nlp("Ada left. Bo met Cy. Di came.")
+    ada, bo, cy = Span(doc, 0, 1), Span(doc, 3, 4), Span(doc, 5, 6)
+    doc._.relations = [Relation(bo, cy, "MET", 0.5), Relation(cy, ada, "KNOWS", 0.25)]
+    record = as_record(doc, symmetric_labels=["KNOWS"])
+    told = [doc.text[r["sentence"]["start"] : r["sentence"]["end"]] for r in record["relations"]]
+    assert told == ["Bo met Cy.", "Ada left. Bo met Cy."]
+    assert [rel["symmetric"] for rel in record["relations"]] == [False, True]
+
+
+def test_kb_ids_survive():
+    doc = NLP("Ada left")
+    doc.ents = [Span(doc, 0, 1, "PERSON", kb_id="Q7259")]
+    record = as_record(doc)
+    assert record["entities"][0]["kb_id"] == "Q7259"
+    assert as_doc(record, NLP.vocab).ents[0].kb_id_ == "Q7259"
+
+
+GOOD = {
+    "id": "a",
+    "source": "a.txt",
+    "text": "Ada left",
+    "entities": [{"id": 0, "start": 0, "end": 3, "text": "Ada", "label": "P", "kb_id": ""}],
+    "relations": [
+        {
+            "head": 0,
+            "tail": 0,
+            "label": "R",
+            "score": 0.5,
+            "symmetric": False,
+            "sentence": {"start": 0, "end": 8},
+        }
+    ],
+}
+ENTITY, RELATION = GOOD["entities"][0], GOOD["relations"][0]
+
+
+def test_load(tmp_path):
+    path = tmp_path / "out.jsonl"
+    failed = {"id": "b", "source": "b.txt", "text": "x", "error": "ValueError: no"}
+    path.write_text("\n".join(map(json.dumps, [GOOD, failed, GOOD])))
+    assert list(load_records(path)) == [GOOD, GOOD]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "3",
+        "[]",
+        "{}",
+        "",
+        json.dumps({**GOOD, "text": None}),
+        json.dumps({**GOOD, "id": 3}),
+        json.dumps({**GOOD, "entities": [{**ENTITY, "end": 99}]}),
+        json.dumps({**GOOD, "entities": [{**ENTITY, "start": 3}]}),
+        json.dumps({**GOOD, "entities": [{**ENTITY, "kb_id": None}]}),
+        json.dumps({**GOOD, "entities": []}),
+        json.dumps({**GOOD, "relations": [{**RELATION, "score": "high"}]}),
+        json.dumps({**GOOD, "relations": [{**RELATION, "score": 7}]}),
+        json.dumps({**GOOD, "relations": [{**RELATION, "label": 7}]}),
+        json.dumps({**GOOD, "relations": [{**RELATION, "sentence": {"start": 0, "end": 9}}]}),
+    ],
+)
+def test_load_tells_the_line_that_is_no_record(tmp_path, line):
+    path = tmp_path / "out.jsonl"
+    path.write_text(f"{json.dumps(GOOD)}\n{line}\n{json.dumps(GOOD)}")
+    records = load_records(path)
+    assert next(records) == GOOD
+    with pytest.raises(ValueError, match=r"out\.jsonl:2: no record"):
+        next(records)

@@ -1,0 +1,151 @@
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spacy_relext.texts import Fault, Text, read_texts
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(folder, name, data):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data if isinstance(data, bytes) else data.encode("utf8"))
+    return path.relative_to(folder)
+
+
+def read(*paths, **options):
+    return list(read_texts(paths, **options))
+
+
+def test_a_text_file_is_a_document(folder):
+    path = write(folder, "a.txt", "One.\nTwo.\n")
+    assert read(path) == [Text("a.txt", "a.txt", "One.\nTwo.\n")]
+
+
+def test_or_each_of_its_lines(folder):
+    path = write(folder, "a.txt", "One.\r\n\r\n Two. \nThree")
+    assert read(path, lines=True) == [
+        Text("a.txt:1", "a.txt:1", "One."),
+        Text("a.txt:3", "a.txt:3", "Two."),
+        Text("a.txt:4", "a.txt:4", "Three"),
+    ]
+
+
+def test_json_lines(folder):
+    path = write(folder, "a.jsonl", '{"text": "One", "id": "x"}\n\n{"text": "Two", "id": 7}\r\n')
+    assert read(path) == [Text("x", "a.jsonl:1", "One"), Text("7", "a.jsonl:3", "Two")]
+    path = write(folder, "b.ndjson", '{"body": "One", "nr": true}\n{"body": "Two", "nr": ""}')
+    assert read(path, text_field="body", id_field="nr") == [
+        Text("b.ndjson:1", "b.ndjson:1", "One"),
+        Text("b.ndjson:2", "b.ndjson:2", "Two"),
+    ]
+
+
+@pytest.mark.parametrize("suffix, delimiter", [("csv", ","), ("tsv", "\t"), ("CSV", ",")])
+def test_tables(folder, suffix, delimiter):
+    rows = [["id", "text"], ["x", '"One,\r\nand ""two"""'], ["", "Three"], []]
+    path = write(folder, f"a.{suffix}", "\r\n".join(map(delimiter.join, rows)))
+    assert read(path) == [
+        Text("x", f"a.{suffix}:2", 'One,\r\nand "two"'),
+        Text(f"a.{suffix}:4", f"a.{suffix}:4", "Three"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "name, data",
+    [
+        ("a.txt", "Ünïcode"),
+        ("a.jsonl", '{"text": "Ünïcode"}'),
+        ("a.csv", "text,x\r\nÜnïcode,1"),
+    ],
+)
+def test_byte_order_mark(folder, name, data):
+    (text,) = read(write(folder, name, b"\xef\xbb\xbf" + data.encode("utf8")))
+    assert text.text == "Ünïcode"
+
+
+def test_directories_are_searched_in_the_same_order_each_time(folder):
+    for name in ("d/b.txt", "d/a/2.jsonl", "d/c.csv", "d/.hidden.txt", "d/.git/x.txt"):
+        write(folder, name, {"l": '{"text": "t"}', "v": "text\nt"}.get(name[-1], "t"))
+    write(folder, "d/a/1.ann", "T1")
+    write(folder, "d/a/out.jsonl", '{"text": "t"}')
+    (path,) = folder.glob("d")
+    found = read(path.relative_to(folder), leave_out=folder / "d/a/out.jsonl")
+    assert [text.source for text in found] == ["d/b.txt", "d/c.csv:2", "d/a/2.jsonl:1", "d/a"]
+    assert isinstance(found[-1], Fault) and ".ann (1)" in found[-1].reason
+
+
+BAD = [
+    ("a.txt", b"One\nTw\xff", "a.txt:2", "0xff"),
+    ("a.txt", "", "a.txt", "no text"),
+    ("a.txt", " \n", "a.txt", "no text"),
+    ("a.jsonl", "", "a.jsonl", "no document"),
+    ("a.csv", "", "a.csv", "no document"),
+    ("a.csv", "text\r\n", "a.csv", "no document"),
+    ("a.pdf", "%PDF", "a.pdf", "not read"),
+    ("a.jsonl", '{"text": "One"', "a.jsonl:1", "no JSON"),
+    ("a.jsonl", "[" * 100_000, "a.jsonl:1", "no JSON"),
+    ("a.jsonl", '["One"]', "a.jsonl:1", "no JSON object"),
+    ("a.jsonl", '{"txt": "One"}', "a.jsonl:1", "'txt'"),
+    ("a.jsonl", '{"text": 3}', "a.jsonl:1", "no string under 'text'"),
+    ("a.jsonl", '{"text": ""}', "a.jsonl:1", "no text"),
+    ("a.jsonl", '{"text": "\\ud800"}', "a.jsonl:1", "broken UTF-8"),
+    ("a.jsonl", b'{"text": "\xe4"}', "a.jsonl:1", "0xe4"),
+    ("a.csv", "id;text\n1;One\n", "a.csv:1", "'id;text'"),
+    ("a.csv", "id,text\n1\n", "a.csv:2", "1 columns"),
+    ("a.csv", b"text\n\xe4\n", "a.csv:2", "broken UTF-8"),
+    ("a.csv", 'text\n"One', "a.csv:2", "no row"),
+    ("a.csv", 'text\n"One" and two', "a.csv:2", "no row"),
+]
+
+
+@pytest.mark.parametrize("name, data, source, reason", BAD)
+def test_what_cannot_be_read_is_told_with_its_place(folder, name, data, source, reason):
+    good = write(folder, "good.txt", "Good")
+    found = read(good, write(folder, name, data), good)
+    assert [text.text for text in found if isinstance(text, Text)] == ["Good", "Good"]
+    (fault,) = (fault for fault in found if isinstance(fault, Fault))
+    assert fault.source == source and reason in fault.reason
+
+
+@pytest.mark.parametrize(
+    "name, lines",
+    [
+        ("a.jsonl", [b'{"text": "One"}', b"{", b'{"text": "\xff"}', b'{"text": "Two"}']),
+        ("a.csv", [b"text", b"One", b"\xff", b'"a"b', b"Two"]),
+    ],
+)
+def test_the_lines_after_a_bad_one_are_read(folder, name, lines):
+    kinds = [type(text) for text in read(write(folder, name, b"\r\n".join(lines)))]
+    assert kinds == [Text, Fault, Fault, Text]
+
+
+def test_missing_file(folder):
+    (folder / "d").mkdir()
+    (folder / "d" / "a.txt").symlink_to(folder / "nowhere")
+    (fault,) = read(folder / "d")
+    assert "cannot be read" in fault.reason
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(st.text(), st.binary(), st.none()), max_size=6))
+def test_every_line_is_a_document_or_told(tmp_path_factory, contents):
+    """Whatever the lines are: nothing is lost silently, and texts are what was there."""
+    lines = [
+        json.dumps({"text": text}).encode() if isinstance(text, str) else text or b"null"
+        for text in contents
+    ]
+    data = b"\n".join(lines)
+    folder = tmp_path_factory.mktemp("lines")
+    found = read(folder / write(folder, "a.jsonl", data))
+    n_lines = sum(bool(line.decode("utf8", "replace").strip()) for line in data.split(b"\n"))
+    assert len(found) == max(n_lines, 1)
+    texts = [text for text in contents if isinstance(text, str) and text.strip()]
+    assert [text.text for text in found if isinstance(text, Text)] == texts
