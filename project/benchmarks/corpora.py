@@ -203,7 +203,7 @@ def read_rel_component(nlp: Language, data: Path, seed: int, expanded: Counter) 
     """The tutorial's annotations of gene regulation, in its split: articles whose
     number ends with 4 are dev, with 3 test, all others train. As that makes a small
     test set, also in five folds by the same digit: two digits are test, the next two
-    dev.
+    dev. Each split also has train with dev.
 
     nlp (Language): Whose vocab to use.
     data (Path): Folder of the corpora.
@@ -228,6 +228,8 @@ def read_rel_component(nlp: Language, data: Path, seed: int, expanded: Counter) 
             part = (int(article[1][-1]) // 2 - fold) % N_FOLDS
             name = {0: "test", 1: "dev"}.get(part, "train")
             splits.setdefault(f"fold-{fold}/{name}", []).append(doc)
+    for folder in ("", *(f"fold-{fold}/" for fold in range(N_FOLDS))):
+        splits[f"{folder}train_dev"] = splits[f"{folder}train"] + splits[f"{folder}dev"]
     return splits
 
 
