@@ -164,6 +164,13 @@ TASKS = {
         best={
             f"{COMPONENT}.model.context": None,
             "training.batcher.size": 160,
+            # Each sentence as it is, and with its genes masked.
+            "training.max_epochs": 10,
+            "corpora.train.augmenter": {
+                "@augmenters": "spacy-relext.mask_entities.v1",
+                "level": 1.0,
+                "keep_original": True,
+            },
         },
     ),
     "ehealthkd": Task(
