@@ -1,14 +1,15 @@
-"""Entities and relations as one HTML page, drawn without any script."""
+"""Entities and relations as one HTML page. What is drawn needs no script, filters do."""
 
 import re
 from collections import Counter
 from html import escape
-from typing import Collection, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Collection, Dict, Iterable, Optional, Sequence, Tuple, Union
 
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 
-from .layout import LABEL, PAD, TEXT, TYPE, Arc, Row, as_key, measure, place_rows
-from .pairs import get_entities
+from .filters import FILTER_STYLE, draw_filters, mark
+from .layout import LABEL, PAD, TEXT, TYPE, Arc, Row, measure, place_rows
+from .records import get_mentions, make_writable
 from .relation import Relation, get_relations
 
 # Heights in px: of a line of text, of an entity's type below it, of a level of arcs,
@@ -17,9 +18,6 @@ LINE, TYPE_LINE, LEVEL, LOWEST, ROOM, CORNER = 22, 12, 19, 14, 16, 6
 
 # Of an entity type or a relation label, ("type", "ORG") say, the colour as CSS.
 Styles = Dict[Tuple[str, str], str]
-
-# What XML, and so well-formed HTML, has no way to write.
-UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 # A colour as CSS writes it, and nothing that could end it or load a file.
 COLOR = re.compile(r"#[0-9a-fA-F]{3,8}|[a-zA-Z]+|(?!url)[a-z]{3,5}\([\w\s.,%/+-]+\)")
@@ -67,6 +65,7 @@ def render(
     spans_key: Optional[str] = None,
     symmetric_labels: Collection[str] = (),
     colors: Optional[Dict[str, str]] = None,
+    filters: bool = False,
 ) -> str:
     """Show docs with their entities in colour and an arc for each relation. One
     that leads to another line is drawn as two stubs, which name what they lead to.
@@ -82,6 +81,8 @@ def render(
     colors (Optional[Dict[str, str]]): CSS colours of entity types and relation
         labels, `{"ORG": "#7aecec"}` say, blended with the page so that text stays
         legible on dark too. All others get colours of their own.
+    filters (bool): Whether the relations can be filtered by label and score, and the
+        docs by whether any is left. Takes a page.
     RETURNS (str): HTML, well-formed as XML too, that loads nothing from elsewhere.
     RAISES (ValueError): On anything that is not a Doc, or no CSS colour.
     """
@@ -90,7 +91,7 @@ def render(
         if not isinstance(doc, Doc):
             raise ValueError(f"render takes Doc objects, found: {type(doc)}")
     relations = [get_relations(doc) for doc in docs]
-    mentions = [_get_mentions(doc, rels, spans_key) for doc, rels in zip(docs, relations)]
+    mentions = [get_mentions(doc, rels, (spans_key,)) for doc, rels in zip(docs, relations)]
     # Entity types and relation labels have one colour each throughout the page.
     types = Counter(span.label_ for group in mentions for span in group)
     labels = Counter(relation.label for group in relations for relation in group)
@@ -106,11 +107,18 @@ def render(
         _draw_chip(f"{name or 'no type'} {n}", kind, styles[kind, name])
         for kind, counts in (("type", types), ("label", labels))
         for name, n in sorted(counts.items())
+        # A filter of a label stands in its place.
+        if kind == "type" or not filters
     )
+    chips = {
+        name: _draw_chip(f"{name} {n}", "label", styles["label", name])
+        for name, n in sorted(labels.items())
+    }
+    controls = draw_filters(chips) if filters else ""
     heading = f"<h1>{_clean(title)}</h1>" if page else ""
     figure = (
-        f'<div class="relext"><style>{STYLE}</style>{heading}'
-        f'<div class="legend">{legend}</div>{body}</div>'
+        f'<div class="relext"><style>{STYLE}{FILTER_STYLE if filters else ""}</style>'
+        f'{heading}<div class="legend">{legend}</div>{controls}{body}</div>'
     )
     if not page:
         return figure
@@ -122,14 +130,6 @@ def render(
         "<style>body{margin:0}.relext{box-sizing:border-box;min-height:100vh}</style>"
         f"</head><body>{figure}</body></html>\n"
     )
-
-
-def _get_mentions(
-    doc: Doc, relations: Iterable[Relation], spans_key: Optional[str]
-) -> List[Span]:
-    spans = get_entities(doc, spans_key)
-    spans += [span for rel in relations for span in (rel.head, rel.tail)]
-    return list({as_key(span): span for span in spans}.values())
 
 
 def _assign_styles(
@@ -175,7 +175,7 @@ def _draw_table(
             f"{rel.score:.3f}"
         )
         cells = "".join(f"<td>{cell}</td>" for cell in (head, label, tail, score))
-        rows.append(f"<tr>{cells}</tr>")
+        rows.append(f"<tr {mark(rel)}>{cells}</tr>")
     if not rows:
         return ""
     count = f"{len(rows)} relation{'' if len(rows) == 1 else 's'}"
@@ -231,7 +231,8 @@ def _draw_row(row: Row, styles: Styles, symmetric: Collection[str]) -> str:
         svg.append(_draw_arc(arc, styles["label", arc.relation.label]))
     # Arrowheads last, so that no label hides one.
     svg += [
-        f'<path class="tip" style="{styles["label", arc.relation.label]}" '
+        f'<path class="tip" {mark(arc.relation)} '
+        f'style="{styles["label", arc.relation.label]}" '
         f'd="M{arc.tail - 3:.1f} -6h6l-3 5z"/>'
         for arc in row.arcs
         if arc.tail is not None and arc.relation.label not in symmetric
@@ -250,12 +251,10 @@ def _draw_arc(arc: Arc, style: str) -> str:
         path = _bend(ends[0], ends[1], y) + _bend(ends[1], ends[0], y)
     else:
         # A stub goes as far as its text does, on both sides where it must.
-        path = "".join(
-            _bend(ends[0], x, y) for x in (arc.left, arc.right) if x != ends[0]
-        )
+        path = "".join(_bend(ends[0], x, y) for x in (arc.left, arc.right) if x != ends[0])
     told = f"{rel.head.text} → {rel.label} → {rel.tail.text}, score {rel.score:.3f}"
     return (
-        f'<g class="relation" style="{style}"><title>{_clean(told)}</title>'
+        f'<g class="relation" {mark(rel)} style="{style}"><title>{_clean(told)}</title>'
         f'<path d="{path}"/><text x="{(arc.left + arc.right) / 2:.1f}" y="{baseline}" '
         f'font-size="{LABEL}" textLength="{measure(arc.text, LABEL):.1f}" '
         f'lengthAdjust="spacingAndGlyphs">{_clean(arc.text)}</text></g>'
@@ -270,4 +269,4 @@ def _bend(start: float, end: float, y: float) -> str:
 
 
 def _clean(text: str) -> str:
-    return escape(UNWRITABLE.sub("\ufffd", text))
+    return escape(make_writable(text))

@@ -9,9 +9,9 @@ import typer
 from tqdm import tqdm
 from wasabi import msg
 
-from ..convert import FORMATS, guess_format
+from ..convert import FORMATS, TARGETS, guess_format
 from ..convert.build import CUTS, DocBuilder, Options
-from ..convert.corpus_writer import CorpusWriter, split_documents
+from ..convert.corpus_writer import split_documents
 from ..convert.report import Report
 from ..convert.source import SourceDoc
 from . import relext
@@ -24,13 +24,16 @@ def convert_cli(
         ..., metavar="INPUT", help="File or folder of annotations", exists=True
     ),
     output: Path = typer.Argument(
-        ..., help="Output .spacy file; with --dev or --test, a folder"
+        ..., help="Output file; with --dev or --test, and for brat, a folder"
     ),
     format: Optional[str] = typer.Option(
         None,
         "--format",
         "-f",
         help=f"One of {', '.join(FORMATS)}; guessed where it is unambiguous",
+    ),
+    to: str = typer.Option(
+        "spacy", "--to", "-t", help=f"What to write: {', '.join(TARGETS)}"
     ),
     lang: str = typer.Option("en", "--lang", "-l", help="Language whose tokenizer to use"),
     cut: str = typer.Option(
@@ -60,7 +63,7 @@ def convert_cli(
     ),
     # fmt: on
 ) -> None:
-    """Convert annotations of other tools to spaCy's format, with relations.
+    """Convert annotations of other tools to spaCy's format, with relations, and back.
 
     A report tells how many documents, entities and relations were read and written, and
     what was changed or dropped, where and why.
@@ -70,6 +73,7 @@ def convert_cli(
             input_path,
             output,
             format=format,
+            to=to,
             lang=lang,
             options=Options(cut, sents, spans_key),
             dev=dev,
@@ -92,6 +96,7 @@ def convert(
     output: Path,
     *,
     format: Optional[str] = None,
+    to: str = "spacy",
     lang: str = "en",
     options: Options = Options(),
     dev: float = 0.0,
@@ -104,10 +109,11 @@ def convert(
     """Convert annotations of other tools to spaCy's format, with relations.
 
     input_path (Path): File or folder of annotations.
-    output (Path): A .spacy file. With `dev` or `test` a folder, of train.spacy and what
-        the others say. One of more than 10,000 docs is a folder of several, which
-        spaCy's readers take in its place.
+    output (Path): A .spacy file, or .jsonl, or a folder for brat. With `dev` or `test` a
+        folder, of train.spacy and what the others say. A .spacy file of more than 10,000
+        docs is a folder of several, which spaCy's readers take in its place.
     format (Optional[str]): Its name in `spacy_relext.convert.FORMATS`; None to guess.
+    to (str): What to write: "spacy", or the name of another format that is written.
     lang (str): Language whose tokenizer to use.
     options (Options): How docs are made.
     dev (float): Share of the documents for dev.spacy, 0 to 1.
@@ -125,22 +131,28 @@ def convert(
     shares = {"train": 1.0 - dev - test, "dev": dev, "test": test}
     if shares["train"] < 0:
         raise ValueError(f"--dev and --test are more than all: {dev} + {test}")
+    if to not in TARGETS:
+        raise ValueError(f"Unknown format {to!r} to write, there are: {', '.join(TARGETS)}")
+    target = FORMATS[to]
     cut_up = bool(dev or test)
-    if cut_up and output.suffix == ".spacy":
+    suffixes = {found.suffix for found in FORMATS.values() if found.suffix}
+    if cut_up and output.suffix in suffixes:
         raise ValueError(f"With --dev or --test the output is a folder, found: {output}")
-    if not cut_up and output.suffix != ".spacy":
-        raise ValueError(f"The output ends with .spacy, found: {output}")
+    if not cut_up and target.suffix and output.suffix != target.suffix:
+        raise ValueError(f"The output ends with {target.suffix}, found: {output}")
     read = FORMATS[name].read
     total = sum(1 for found in read(input_path) if isinstance(found, SourceDoc))
     splits = split_documents(total, shares, seed) if cut_up else [""] * total
-    paths = {x: output / f"{x}.spacy" for x in shares if shares[x]}
+    paths = {x: output / f"{x}{target.suffix}" for x in shares if shares[x]}
     if not cut_up:
         paths = {"": output}
     for path in paths.values():
-        # What an earlier run left must not be read with it.
-        if path.is_dir():
+        if path.is_dir() and target.suffix:
+            # What an earlier run left must not be read with it.
             shutil.rmtree(path)
-    writers = {split: CorpusWriter(path) for split, path in paths.items()}
+        elif path.is_dir() and any(path.iterdir()):
+            raise ValueError(f"There are files already in {path}")
+    writers = {split: target.write(path) for split, path in paths.items()}
     report = Report(report_path, strict)
     builder = DocBuilder(spacy.blank(lang), report, options)
     position = 0

@@ -6,11 +6,25 @@ makes docs of them, the one place where characters are aligned with tokens.
 
 from itertools import islice
 from pathlib import Path
-from typing import Callable, Dict, Iterator, NamedTuple, Union
+from typing import Callable, Dict, Iterator, NamedTuple, Optional, Union
 
-from .brat import is_brat, read_brat
+from .brat import BratWriter, is_brat, read_brat
+from .doccano import is_doccano, read_doccano, write_doccano
+from .docred import is_docred, read_docred
+from .dygie import is_dygie, read_dygie
+from .extracted import is_extracted, read_extracted, write_extracted
+from .fewrel import is_fewrel, read_fewrel
+from .knowledgenet import is_knowledgenet, read_knowledgenet
+from .label_studio import is_label_studio, read_label_studio
+from .prodigy import is_prodigy, read_prodigy, write_prodigy
+from .pubtator import is_pubtator, read_pubtator
 from .read import Head, peek, walk
+from .semeval import is_semeval, read_semeval
 from .source import Problem, SourceDoc
+from .spacy_docs import is_spacy, read_spacy, write_spacy
+from .spert import is_spert, read_spert
+from .tacred import is_tacred, read_tacred
+from .writers import Writer
 
 # Files of a folder that are looked at.
 N_GUESSED = 20
@@ -21,15 +35,38 @@ class Format(NamedTuple):
 
     read (Callable[[Path], Iterator[Union[SourceDoc, Problem]]]): Reads a file, or a folder.
     is_it (Callable[[Head], bool]): Whether a file looks like it.
+    write (Optional[Callable[[Path], Writer]]): Begins a file, or a folder, of it. None
+        where it is read alone.
+    suffix (str): How the name of what is written ends, "" for a folder.
     """
 
     read: Callable[[Path], Iterator[Union[SourceDoc, Problem]]]
     is_it: Callable[[Head], bool]
+    write: Optional[Callable[[Path], Writer]] = None
+    suffix: str = ""
 
 
 FORMATS: Dict[str, Format] = {
-    "brat": Format(read_brat, is_brat),
+    "brat": Format(read_brat, is_brat, BratWriter),
+    "doccano": Format(read_doccano, is_doccano, write_doccano, ".jsonl"),
+    "docred": Format(read_docred, is_docred),
+    "dygie": Format(read_dygie, is_dygie),
+    "fewrel": Format(read_fewrel, is_fewrel),
+    # What `extract` writes, and `graph` and `render` read.
+    "jsonl": Format(read_extracted, is_extracted, write_extracted, ".jsonl"),
+    "knowledgenet": Format(read_knowledgenet, is_knowledgenet),
+    "label_studio": Format(read_label_studio, is_label_studio),
+    "prodigy": Format(read_prodigy, is_prodigy, write_prodigy, ".jsonl"),
+    "pubtator": Format(read_pubtator, is_pubtator),
+    "semeval": Format(read_semeval, is_semeval),
+    "spacy": Format(read_spacy, is_spacy, write_spacy, ".spacy"),
+    "spert": Format(read_spert, is_spert),
+    "tacred": Format(read_tacred, is_tacred),
 }
+
+
+# The formats that are written, too.
+TARGETS = [name for name, format in FORMATS.items() if format.write]
 
 
 def guess_format(path: Path) -> str:

@@ -11,7 +11,7 @@ from spacy.util import filter_spans
 from ..layout import as_key
 from ..relation import Relation, set_relations
 from .report import DROPPED, Report
-from .source import Problem, SourceDoc, SourceEntity, SourceRelation, cut_at
+from .source import Problem, SourceDoc, SourceEntity, cut_at
 
 # What a doc's user data says of where it came from, and what no span can hold.
 SOURCE_KEY = "spacy_relext.source"
@@ -126,9 +126,7 @@ class DocBuilder:
                 )
                 continue
             head, tail = _closest(*ends)
-            relations.append(
-                SourceRelation(head.id, tail.id, relation.label, relation.place)
-            )
+            relations.append(replace(relation, head=head.id, tail=tail.id))
         return replace(
             source, entities=list(entities.values()), relations=relations, problems=[]
         )
@@ -247,7 +245,7 @@ class DocBuilder:
                 key = (relation.label, as_key(head), as_key(tail))
                 known = relations.get(key)
                 if known is None:
-                    found = Relation(head, tail, relation.label)
+                    found = Relation(head, tail, relation.label, relation.score)
                     relations[key] = (found, relation.place)
                     continue
                 reason = f"the same as at '{known[1]}'"
@@ -280,14 +278,17 @@ def find_fault(text: str, entity: SourceEntity) -> str:
             "its end is given as included": text[start : end + 1],
             "its start is counted from 1": text[max(0, start - 1) : end],
             "both are counted from 1": text[max(0, start - 1) : max(0, end - 1)],
-            "its offsets are bytes": text.encode("utf8")[start:end].decode(
-                "utf8", "ignore"
-            ),
+            "its offsets are bytes": _cut_coded(text, "utf-8", start, end),
+            "its offsets count UTF-16": _cut_coded(text, "utf-16-le", 2 * start, 2 * end),
         }
         for guess, found in guesses.items():
             if _plain(found) == _plain(said):
                 return f"{fault}; perhaps {guess}"
     return fault
+
+
+def _cut_coded(text: str, coding: str, start: int, end: int) -> str:
+    return text.encode(coding, "replace")[start:end].decode(coding, "ignore")
 
 
 def _plain(text: str) -> str:
@@ -306,12 +307,13 @@ def _closest(
     heads: List[SourceEntity], tails: List[SourceEntity]
 ) -> Tuple[SourceEntity, SourceEntity]:
     """The two mentions that stand closest to each other, which are the likeliest to say
-    what holds of the two clusters."""
+    what holds of the two clusters. Not twice the same tokens, where there are others."""
     pairs = ((head, tail) for head in heads for tail in tails)
     return min(pairs, key=_distance)
 
 
-def _distance(pair: Tuple[SourceEntity, SourceEntity]) -> Tuple[int, int]:
+def _distance(pair: Tuple[SourceEntity, SourceEntity]) -> Tuple[bool, int, int]:
     head, tail = pair
     apart = max(head.start, tail.start) - min(head.end, tail.end)
-    return max(0, apart), min(head.start, tail.start)
+    same = (head.start, head.end) == (tail.start, tail.end)
+    return same, max(0, apart), min(head.start, tail.start)

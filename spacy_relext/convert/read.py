@@ -2,16 +2,27 @@
 
 import json
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple, Sequence, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    NamedTuple,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from .report import DROPPED
-from .source import Problem
+from .source import Problem, SourceDoc
 
 BOM = "\ufeff"
 # Characters read at a time.
 BLOCK = 1 << 20
 # Characters that tell what format a file has.
 HEAD = 1 << 16
+JSON_SUFFIXES = (".json", ".jsonl", ".jsonlines", ".ndjson")
 
 
 class Head(NamedTuple):
@@ -90,15 +101,16 @@ def find_broken(place: str, error: UnicodeDecodeError) -> Problem:
 
 def iter_json(path: Path) -> Iterator[Tuple[str, Any]]:
     """The values of a JSON lines file, or the items of a JSON array, one at a time, so
-    that memory stays flat whatever the size of the file.
+    that memory stays flat whatever the size of the file. One value alone may take several
+    lines.
 
     path (Path): The file.
     YIELDS (Tuple[str, Any]): Place and value; a Problem for what is no JSON.
     """
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         begin = file.read(HEAD).lstrip()[:1]
-    if begin == "[":
-        yield from _iter_array(path)
+    if begin == "[" or (begin == "{" and not _begins_with_line(path)):
+        yield from _iter_values(path)
         return
     for place, line in decode_lines(path):
         if isinstance(line, Problem):
@@ -110,36 +122,95 @@ def iter_json(path: Path) -> Iterator[Tuple[str, Any]]:
             yield place, Problem(place, "document", DROPPED, f"no JSON: {error}")
 
 
-def _iter_array(path: Path) -> Iterator[Tuple[str, Any]]:
+def _begins_with_line(path: Path) -> bool:
+    """Whether the first line is a JSON value, as each is in a JSON lines file."""
+    _, line = next(decode_lines(path))
+    # What ends with its own bracket is one, if perhaps a broken one.
+    return isinstance(line, Problem) or line.rstrip().endswith("}")
+
+
+def _iter_values(path: Path) -> Iterator[Tuple[str, Any]]:
+    """The items of an array, or values one after the other, over any number of lines."""
     decode = json.JSONDecoder().raw_decode
     with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
-        number, text = 1, file.read(BLOCK)
+        number, text, item, last = 1, file.read(BLOCK), 0, 0
         # What comes before the first item, and between two.
-        position = text.index("[") + 1
+        position = text.index("[") + 1 if text.lstrip()[:1] == "[" else 0
         number += text.count("\n", 0, position)
         while True:
             start = position
             while position < len(text) and text[position] in " \t\r\n,":
                 position += 1
             number += text.count("\n", start, position)
-            if position < len(text) and text[position] == "]":
+            if position == len(text):
+                text, position = file.read(BLOCK), 0
+                if text:
+                    continue
                 return
-            place = f"{path}:{number}"
+            if text[position] == "]":
+                return
+            # Where all stands in one line, its number says nothing.
+            place = f"{path}:{number}" + (f", item {item}" if number == last else "")
             try:
                 value, end = decode(text, position)
             except (ValueError, RecursionError) as error:
-                more = file.read(BLOCK)
+                # As much again, so that a long value is not tried too often.
+                more = file.read(max(BLOCK, len(text) - position))
                 if not more:
                     reason = f"no JSON, and so is all that follows: {error}"
                     yield place, Problem(place, "document", DROPPED, reason)
                     return
                 text, position = text[position:] + more, 0
                 continue
+            item, last = item + 1, number
             number += text.count("\n", position, end)
             position = end
             yield place, value
             if position > BLOCK:
                 text, position = text[position:], 0
+
+
+def read_records(
+    path: Path, as_source: Callable[[Dict[str, Any], str], Union[SourceDoc, Problem]]
+) -> Iterator[Union[SourceDoc, Problem]]:
+    """Read files of JSON, each record a document. A record that is not of the format
+    becomes a problem, and the next is read.
+
+    path (Path): A file, or a folder of them.
+    as_source (Callable[[Dict[str, Any], str], Union[SourceDoc, Problem]]): Makes a document
+        of a record and its place. May raise what a record of another form raises.
+    YIELDS (Union[SourceDoc, Problem]): The documents, and what is none.
+    """
+    return read_items(path, lambda record, place: [as_source(record, place)])
+
+
+def read_items(
+    path: Path,
+    as_sources: Callable[[Dict[str, Any], str], Iterable[Union[SourceDoc, Problem]]],
+) -> Iterator[Union[SourceDoc, Problem]]:
+    """Read files of JSON, each record some documents.
+
+    path (Path): A file, or a folder of them.
+    as_sources (Callable): Makes documents of a record and its place, as in read_records.
+    YIELDS (Union[SourceDoc, Problem]): The documents, and what is none.
+    """
+    for file in walk(path, JSON_SUFFIXES):
+        for place, record in iter_json(file):
+            if isinstance(record, Problem):
+                yield record
+                continue
+            if not record or not isinstance(record, dict):
+                reason = "not of this format: no JSON object, or an empty one"
+                yield Problem(place, "document", DROPPED, reason)
+                continue
+            try:
+                yield from as_sources(record, place)
+            except KeyError as error:
+                reason = f"not of this format: there is no {error}"
+                yield Problem(place, "document", DROPPED, reason)
+            except (TypeError, ValueError, IndexError, AttributeError) as error:
+                reason = f"not of this format: {error}"
+                yield Problem(place, "document", DROPPED, reason)
 
 
 def peek(path: Path) -> Head:

@@ -47,6 +47,10 @@ class SourceEntity:
     gaps: bool = False
     attributes: Tuple[Attribute, ...] = ()
 
+    def __post_init__(self) -> None:
+        _check_types(self, int, "start", "end")
+        _check_types(self, str, "label", "kb_id")
+
 
 @dataclass(frozen=True)
 class SourceRelation:
@@ -55,12 +59,17 @@ class SourceRelation:
     head, tail (str): Id of an entity, or the cluster of several.
     label (str): Its label.
     place (str): Where it stands.
+    score (float): How sure it is, 0 to 1.
     """
 
     head: str
     tail: str
     label: str
     place: str
+    score: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_types(self, str, "label")
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,20 @@ class SourceDoc:
     words: Optional[List[str]] = None
     spaces: Optional[List[bool]] = None
     sent_starts: Tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_types(self, str, "text")
+
+
+def _check_types(found: Any, type_: type, *names: str) -> None:
+    """Files may hold anything; what is made of them is of the types that are promised.
+
+    RAISES (TypeError): Where a field is of another type.
+    """
+    for name in names:
+        value = getattr(found, name)
+        if not isinstance(value, type_):
+            raise TypeError(f"{name!r} is of type {type(value).__name__}: {value!r}")
 
 
 def join_words(

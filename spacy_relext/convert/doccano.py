@@ -1,0 +1,81 @@
+"""doccano's JSON lines of a project with relations: entities by characters, relations by
+the ids of their entities. See https://doccano.github.io/doccano."""
+
+from pathlib import Path
+from typing import Any, Dict, Iterator, Union
+
+from spacy.tokens import Doc
+
+from ..layout import as_key
+from .read import Head, read_records
+from .source import Problem, SourceDoc, SourceEntity, SourceRelation
+from .writers import JsonLinesWriter, get_annotations
+
+
+def is_doccano(head: Head) -> bool:
+    """Whether a file is of doccano's."""
+    record = head.record
+    if not isinstance(record, dict) or "text" not in record:
+        return False
+    entities = record.get("entities")
+    first = entities[0] if isinstance(entities, list) and entities else None
+    return isinstance(first, dict) and "start_offset" in first
+
+
+def read_doccano(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
+    """Read a file of doccano's.
+
+    path (Path): A file, or a folder of them.
+    YIELDS (Union[SourceDoc, Problem]): The documents, and what is none.
+    """
+    return read_records(path, _as_source)
+
+
+def write_doccano(path: Path) -> JsonLinesWriter:
+    """A writer of what doccano imports.
+
+    path (Path): The file.
+    RETURNS (JsonLinesWriter): The writer.
+    """
+    return JsonLinesWriter(path, _as_line)
+
+
+def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
+    entities = [
+        SourceEntity(
+            str(e["id"]), int(e["start_offset"]), int(e["end_offset"]), e["label"], place
+        )
+        for e in record.get("entities", [])
+    ]
+    relations = [
+        SourceRelation(str(r["from_id"]), str(r["to_id"]), r["type"], place)
+        for r in record.get("relations", [])
+    ]
+    name = str(record.get("id", place))
+    return SourceDoc(name, place, record["text"], entities, relations)
+
+
+def _as_line(doc: Doc, position: int) -> Dict[str, Any]:
+    found = get_annotations(doc)
+    return {
+        "id": found.name or position,
+        "text": doc.text,
+        "entities": [
+            {
+                "id": i,
+                "label": span.label_,
+                "start_offset": span.start_char,
+                "end_offset": span.end_char,
+            }
+            for i, span in enumerate(found.mentions)
+        ],
+        "relations": [
+            {
+                "id": i,
+                "from_id": found.ids[as_key(relation.head)],
+                "to_id": found.ids[as_key(relation.tail)],
+                "type": relation.label,
+            }
+            for i, relation in enumerate(found.relations)
+        ],
+    }

@@ -1,0 +1,48 @@
+"""DocRED's JSON, Re-DocRED's too: sentences of tokens, entities with all their mentions,
+relations between entities.
+
+A relation is given to those mentions of its two entities that stand closest to each other;
+`doc.spans` has all of them. See https://github.com/thunlp/DocRED.
+"""
+
+from itertools import accumulate, chain
+from pathlib import Path
+from typing import Any, Dict, Iterator, Union
+
+from .read import Head, read_records
+from .source import Problem, SourceDoc
+from .tokens import TokenDoc
+
+
+def is_docred(head: Head) -> bool:
+    """Whether a file is of DocRED's."""
+    return isinstance(head.record, dict) and {"vertexSet", "sents"} <= set(head.record)
+
+
+def read_docred(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
+    """Read a file of DocRED's.
+
+    path (Path): A file, or a folder of them.
+    YIELDS (Union[SourceDoc, Problem]): The documents, and what is none.
+    """
+    return read_records(path, _as_source)
+
+
+def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
+    sents = record["sents"]
+    name = str(record.get("title", place))
+    doc = TokenDoc(name, place, list(chain.from_iterable(sents)))
+    starts = [0, *accumulate(len(sent) for sent in sents)]
+    for start in starts[:-1]:
+        doc.add_sentence(start)
+    for i, mentions in enumerate(record["vertexSet"]):
+        for j, mention in enumerate(mentions):
+            offset = starts[mention["sent_id"]]
+            start, end = (offset + position for position in mention["pos"])
+            doc.add_entity(f"{i}_{j}", start, end, mention["type"], cluster=f"entity {i}")
+    labels = record.get("labels", [])
+    for label in labels:
+        doc.add_relation(f"entity {label['h']}", f"entity {label['t']}", label["r"])
+    if any(label.get("evidence") for label in labels):
+        doc.note("docs have no place for evidence sentences")
+    return doc.as_source()

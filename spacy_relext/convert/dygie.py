@@ -1,0 +1,77 @@
+"""DyGIE++ and SciERC, JSON lines: sentences of tokens; entities, relations, clusters and
+events by the document's tokens with the end included.
+
+The trigger of an event is related to each of its arguments, by role.
+See https://github.com/dwadden/dygiepp/blob/master/doc/data.md.
+"""
+
+from itertools import chain
+from pathlib import Path
+from typing import Any, Dict, Iterator, Union
+
+from .read import Head, read_records
+from .source import Problem, SourceDoc
+from .tokens import TokenDoc
+
+
+def is_dygie(head: Head) -> bool:
+    """Whether a file is of DyGIE++'s."""
+    record = head.record
+    return isinstance(record, dict) and "sentences" in record and "ner" in record
+
+
+def read_dygie(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
+    """Read a file of DyGIE++'s.
+
+    path (Path): A file, or a folder of them.
+    YIELDS (Union[SourceDoc, Problem]): The documents, and what is none.
+    """
+    return read_records(path, _as_source)
+
+
+def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
+    sentences = record["sentences"]
+    name = str(record.get("doc_key", place))
+    doc = TokenDoc(name, place, list(chain.from_iterable(sentences)))
+    start = 0
+    for sentence in sentences:
+        doc.add_sentence(start)
+        start += len(sentence)
+    clusters = {
+        (first, last): f"cluster {i}"
+        for i, mentions in enumerate(record.get("clusters", []))
+        for first, last in mentions
+    }
+    known = set()
+    for first, last, label, *_ in chain.from_iterable(record["ner"]):
+        id = _name(first, last)
+        doc.add_entity(
+            # Of a second label for the same tokens both are told.
+            id if id not in known else f"{id} {label}",
+            first,
+            last + 1,
+            label,
+            cluster=clusters.pop((first, last), ""),
+        )
+        known.add(id)
+    for first, last in clusters:
+        if _name(first, last) not in known:
+            doc.note("a mention in a cluster is no entity")
+    for one, two, three, four, label, *_ in chain.from_iterable(
+        record.get("relations", [])
+    ):
+        doc.add_relation(_name(one, two), _name(three, four), label)
+    for event in chain.from_iterable(record.get("events", [])):
+        (trigger, *rest), *arguments = event
+        first, last = (trigger, trigger) if len(rest) == 1 else (trigger, rest[0])
+        if _name(first, last) not in known:
+            label = next(part for part in rest if isinstance(part, str))
+            doc.add_entity(_name(first, last), first, last + 1, label)
+            known.add(_name(first, last))
+        for start, end, role, *_ in arguments:
+            doc.add_relation(_name(first, last), _name(start, end), role)
+    return doc.as_source()
+
+
+def _name(first: int, last: int) -> str:
+    return f"tokens {first}–{last}"

@@ -1,0 +1,68 @@
+"""FewRel's JSON: for each label its sentences, with a head and a tail that are linked to
+Wikidata; and the JSON lines that OpenNRE makes of it and of other corpora.
+
+See https://github.com/thunlp/FewRel.
+"""
+
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Tuple, Union
+
+from .read import Head, read_items
+from .source import Problem, SourceDoc
+from .tokens import TokenDoc
+
+# FewRel gives entities no type.
+ENTITY = "ENTITY"
+NO_RELATION = ("NA", "Other", "no_relation")
+
+
+def is_fewrel(head: Head) -> bool:
+    """Whether a file is of FewRel's."""
+    record = head.record
+    if not isinstance(record, dict):
+        return False
+    first = next(iter(record.values()), None)
+    if isinstance(first, list) and first and isinstance(first[0], dict):
+        record = first[0]
+    return {"h", "t"} <= set(record)
+
+
+def read_fewrel(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
+    """Read a file of FewRel's.
+
+    path (Path): A file, or a folder of them.
+    YIELDS (Union[SourceDoc, Problem]): The sentences, and what is none.
+    """
+    return read_items(path, _as_sources)
+
+
+def _as_sources(record: Dict[str, Any], place: str) -> Iterator[SourceDoc]:
+    if "h" in record:
+        yield _as_source(record, record["relation"], place)
+        return
+    for label, instances in record.items():
+        for i, instance in enumerate(instances):
+            yield _as_source(instance, label, f"{place}, {label} {i}")
+
+
+def _as_source(instance: Dict[str, Any], label: str, place: str) -> SourceDoc:
+    doc = TokenDoc(place, place, instance.get("tokens") or instance["token"])
+    for end in ("h", "t"):
+        name, kb_id, tokens = _read_end(instance[end])
+        # Of several mentions the first; the relation may be said with any.
+        start, stop = tokens[0]
+        doc.add_entity(end, start, stop, ENTITY, kb_id=kb_id)
+        for _ in tokens[1:]:
+            doc.note("another mention of the head or tail")
+    if label not in NO_RELATION:
+        doc.add_relation("h", "t", label)
+    return doc.as_source()
+
+
+def _read_end(end: Any) -> Tuple[str, str, List[Tuple[int, int]]]:
+    """Name, id, and tokens of each mention, end exclusive."""
+    if isinstance(end, dict):
+        start, stop = end["pos"]
+        return end.get("name", ""), str(end.get("id") or ""), [(start, stop)]
+    name, kb_id, mentions = end
+    return name, kb_id, [(tokens[0], tokens[-1] + 1) for tokens in mentions]

@@ -1,0 +1,126 @@
+"""Prodigy's `rel.manual`, JSON lines. A relation names the last token of each of its spans.
+
+What was not accepted is skipped. See https://prodi.gy/docs/api-interfaces#relations.
+"""
+
+from pathlib import Path
+from typing import Any, Dict, Iterator, Tuple, Union
+
+from spacy.tokens import Doc, Span
+
+from .read import Head, read_records
+from .source import Problem, SourceDoc, SourceEntity, SourceRelation, join_words
+from .writers import JsonLinesWriter, get_annotations
+
+
+def is_prodigy(head: Head) -> bool:
+    """Whether a file is of Prodigy's."""
+    record = head.record
+    return (
+        isinstance(record, dict)
+        and "text" in record
+        and "relations" in record
+        and ("spans" in record or "_input_hash" in record)
+    )
+
+
+def read_prodigy(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
+    """Read annotations of Prodigy's.
+
+    path (Path): A file, or a folder of them.
+    YIELDS (Union[SourceDoc, Problem]): The documents, and what is none.
+    """
+    return read_records(path, _as_source)
+
+
+def write_prodigy(path: Path) -> JsonLinesWriter:
+    """A writer of tasks for `rel.manual`.
+
+    path (Path): The file.
+    RETURNS (JsonLinesWriter): The writer.
+    """
+    return JsonLinesWriter(path, _as_task)
+
+
+def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
+    answer = record.get("answer", "accept")
+    if answer != "accept":
+        return Problem(place, "document", "skipped", f"its answer is {answer!r}")
+    text, tokens = record["text"], record.get("tokens") or []
+    words = [token["text"] for token in tokens]
+    spaces = [token.get("ws", True) for token in tokens]
+    # Tokens that are not the text are of another one.
+    kept = bool(words) and join_words(words, spaces)[0] == text
+    entities, ids = [], {}
+    for i, span in enumerate(record.get("spans") or []):
+        id = f"span {i}"
+        start, end = int(span["start"]), int(span["end"])
+        label, said = span.get("label") or "", span.get("text")
+        entities.append(SourceEntity(id, start, end, label, place, text=said))
+        ids.setdefault((start, end), id)
+        if "token_end" in span:
+            ids.setdefault(span["token_end"], id)
+
+    def find(relation: Dict[str, Any], end: str) -> str:
+        span = relation.get(f"{end}_span") or {}
+        offsets: Tuple[Any, Any] = (span.get("start"), span.get("end"))
+        return ids.get(offsets) or ids.get(relation[end]) or f"token {relation[end]}"
+
+    relations = [
+        SourceRelation(find(r, "head"), find(r, "child"), r.get("label") or "", place)
+        for r in record.get("relations") or []
+    ]
+    meta = record.get("meta") or {}
+    name = meta.get("id") or meta.get("source") if isinstance(meta, dict) else None
+    return SourceDoc(
+        id=str(name or place),
+        place=place,
+        text=text,
+        entities=entities,
+        relations=relations,
+        words=words if kept else None,
+        spaces=spaces if kept else None,
+    )
+
+
+def _as_task(doc: Doc, position: int) -> Dict[str, Any]:
+    found = get_annotations(doc)
+    tokens = [
+        {
+            "text": token.text,
+            "start": token.idx,
+            "end": token.idx + len(token),
+            "id": token.i,
+            "ws": bool(token.whitespace_),
+        }
+        for token in doc
+    ]
+    relations = [
+        {
+            "head": relation.head.end - 1,
+            "child": relation.tail.end - 1,
+            "head_span": _as_span(relation.head),
+            "child_span": _as_span(relation.tail),
+            "label": relation.label,
+            "score": relation.score,
+        }
+        for relation in found.relations
+    ]
+    return {
+        "text": doc.text,
+        "tokens": tokens,
+        "spans": [_as_span(span) for span in found.mentions],
+        "relations": relations,
+        "meta": {"id": found.name or str(position)},
+    }
+
+
+def _as_span(span: Span) -> Dict[str, Any]:
+    return {
+        "text": span.text,
+        "start": span.start_char,
+        "end": span.end_char,
+        "token_start": span.start,
+        "token_end": span.end - 1,
+        "label": span.label_,
+    }

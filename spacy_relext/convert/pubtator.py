@@ -1,0 +1,98 @@
+"""PubTator: NUMBER|t|title, NUMBER|a|abstract, then mentions and relations, a line each,
+with tabs; an empty line between documents.
+
+Relations hold between ids of a knowledge base. Each is given to those mentions that stand
+closest to each other; `doc.spans` has all of them. A mention of several things, `A|B`, is
+one of each that has no other. `-1` is no id.
+"""
+
+import re
+from pathlib import Path
+from typing import Dict, Iterator, List, Tuple, Union
+
+from .read import Head, decode_lines, walk
+from .report import DROPPED
+from .source import Problem, SourceDoc, SourceEntity, SourceRelation
+
+TEXT = re.compile(r"([^|\t]+)\|([ta])\|(.*)")
+SUFFIXES = (".txt", ".pubtator")
+NO_ID = ("-1", "-", "")
+
+Line = Tuple[str, str]
+
+
+def is_pubtator(head: Head) -> bool:
+    """Whether a file is of PubTator's."""
+    return bool(re.match(r"\s*[^|\t\n]+\|t\|", head.text))
+
+
+def read_pubtator(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
+    """Read a file of PubTator's.
+
+    path (Path): A file, or a folder of them.
+    YIELDS (Union[SourceDoc, Problem]): The documents, and what is none.
+    """
+    for file in walk(path, SUFFIXES):
+        lines: List[Line] = []
+        for place, line in decode_lines(file):
+            if isinstance(line, Problem):
+                yield line
+                continue
+            match = TEXT.fullmatch(line)
+            if match and match[2] == "t" and lines:
+                yield _as_source(lines)
+                lines = []
+            lines.append((place, line))
+        if lines:
+            yield _as_source(lines)
+
+
+def _as_source(lines: List[Line]) -> Union[SourceDoc, Problem]:
+    place = lines[0][0]
+    texts: Dict[str, str] = {}
+    entities: List[SourceEntity] = []
+    ends: List[Tuple[str, str, str, str]] = []
+    problems: List[Problem] = []
+    name = ""
+    for place_of, line in lines:
+        match = TEXT.fullmatch(line)
+        if match:
+            name = match[1]
+            texts[match[2]] = match[3]
+            continue
+        columns = line.split("\t")
+        if len(columns) >= 5 and columns[1].isdigit() and columns[2].isdigit():
+            kb_id = columns[5].strip() if len(columns) > 5 else ""
+            kb_id = "" if kb_id in NO_ID else kb_id
+            entities.append(
+                SourceEntity(
+                    id=f"mention {len(entities)}",
+                    start=int(columns[1]),
+                    end=int(columns[2]),
+                    label=columns[4],
+                    place=place_of,
+                    text=columns[3],
+                    kb_id=kb_id,
+                    cluster=kb_id,
+                )
+            )
+        elif len(columns) >= 4:
+            ends.append((columns[2], columns[3].strip(), columns[1], place_of))
+        else:
+            reason = f"neither a mention nor a relation: {line[:60]!r}"
+            problems.append(Problem(place_of, "note", DROPPED, reason))
+    if "t" not in texts:
+        return Problem(place, "document", DROPPED, "no line with a title, as in 1|t|Title")
+    clusters = {entity.cluster for entity in entities if entity.cluster}
+    # One thing of several that are mentioned at once.
+    parts = {part: whole for whole in clusters for part in re.split(r"[|;]", whole)}
+
+    def find(id: str) -> str:
+        return id if id in clusters else parts.get(id, id)
+
+    relations = [
+        SourceRelation(find(head), find(tail), label, place_of)
+        for head, tail, label, place_of in ends
+    ]
+    text = " ".join(texts[part] for part in "ta" if part in texts)
+    return SourceDoc(name, place, text, entities, relations, problems)

@@ -1,0 +1,76 @@
+"""SemEval-2010 Task 8: a numbered sentence in quotes with two nominals marked, the label of
+its relation in the line below, then a comment and an empty line.
+
+A relation starts at the nominal that its label names first; `Other` is no relation.
+"""
+
+import re
+from pathlib import Path
+from typing import Iterator, List, Optional, Tuple, Union
+
+from .read import Head, decode_lines, walk
+from .report import DROPPED
+from .source import Problem, SourceDoc, SourceEntity, SourceRelation
+
+NOMINAL = "NOMINAL"
+OTHER = "Other"
+SENTENCE = re.compile(r'(\d+)\t"?(.*?)"?\s*')
+MENTIONS = re.compile(r"(.*)<e1>(.*)</e1>(.*)<e2>(.*)</e2>(.*)")
+LABEL = re.compile(r"([\w-]+)\((e[12]),(e[12])\)")
+
+Line = Tuple[str, str]
+
+
+def is_semeval(head: Head) -> bool:
+    """Whether a file is of SemEval's task."""
+    first = head.text.lstrip().split("\n", 1)[0]
+    match = SENTENCE.fullmatch(first)
+    return bool(match and MENTIONS.fullmatch(match[2]))
+
+
+def read_semeval(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
+    """Read a file of SemEval's task.
+
+    path (Path): A file, or a folder of them.
+    YIELDS (Union[SourceDoc, Problem]): The sentences, and what is none.
+    """
+    for file in walk(path, (".txt",)):
+        sentence: Optional[Line] = None
+        for place, line in decode_lines(file):
+            if isinstance(line, Problem):
+                yield line
+            elif SENTENCE.fullmatch(line):
+                if sentence:
+                    yield _as_source(*sentence, "")
+                sentence = (place, line)
+            elif sentence:
+                yield _as_source(*sentence, line.strip())
+                sentence = None
+            elif not line.startswith("Comment"):
+                reason = f"no numbered sentence: {line[:60]!r}"
+                yield Problem(place, "document", DROPPED, reason)
+        if sentence:
+            yield _as_source(*sentence, "")
+
+
+def _as_source(place: str, line: str, label: str) -> Union[SourceDoc, Problem]:
+    number, sentence = SENTENCE.fullmatch(line).groups()
+    parts = MENTIONS.fullmatch(sentence)
+    if not parts:
+        reason = "expected a sentence with <e1> and <e2> marked"
+        return Problem(place, "document", DROPPED, reason)
+    entities = []
+    for id, i in (("e1", 2), ("e2", 4)):
+        start = len("".join(parts.groups()[: i - 1]))
+        end = start + len(parts[i])
+        entities.append(SourceEntity(id, start, end, NOMINAL, place, text=parts[i]))
+    relations: List[SourceRelation] = []
+    problems: List[Problem] = []
+    found = LABEL.fullmatch(label)
+    if found:
+        relations.append(SourceRelation(found[2], found[3], found[1], place))
+    elif label != OTHER:
+        reason = f"no label with its direction in the line below: {label!r}"
+        problems.append(Problem(place, "relation", DROPPED, reason))
+    text = "".join(parts.groups())
+    return SourceDoc(number, place, text, entities, relations, problems)

@@ -1,0 +1,154 @@
+"""spaCy's own .spacy files, whose docs carry relations in one of four ways: as this package
+does, in `doc._.rel` as the tutorial's component or spacy-llm does, or in GLiREL's list.
+
+The tutorial keeps a score for every pair; 0.5 is enough here. It names an entity by its
+first token, spacy-llm by its position in `doc.ents`, GLiREL by its tokens.
+"""
+
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Tuple, Union
+
+from spacy.tokens import Doc, DocBin, Span
+from spacy.vocab import Vocab
+
+from ..layout import as_key
+from ..records import get_mentions
+from ..relation import get_relations
+from .build import ATTRIBUTES_KEY, CLUSTERS_PREFIX, SOURCE_KEY
+from .corpus_writer import CorpusWriter
+from .read import Head, walk
+from .report import DROPPED
+from .source import Problem, SourceDoc, SourceEntity, SourceRelation
+
+SUFFIX = ".spacy"
+THRESHOLD = 0.5
+
+Bounds = Tuple[int, int]
+Found = Tuple[Any, Any, str, float]
+
+
+def is_spacy(head: Head) -> bool:
+    """Whether a file is of spaCy's."""
+    return head.path.suffix == SUFFIX
+
+
+def write_spacy(path: Path) -> CorpusWriter:
+    """A writer of a .spacy file.
+
+    path (Path): The file.
+    RETURNS (CorpusWriter): The writer.
+    """
+    return CorpusWriter(path)
+
+
+def read_spacy(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
+    """Read docs.
+
+    path (Path): A .spacy file, or a folder of them.
+    YIELDS (Union[SourceDoc, Problem]): The docs as annotated, and files that are none.
+    """
+    vocab = Vocab()
+    for file in walk(path, (SUFFIX,)):
+        try:
+            docs = DocBin().from_disk(file)
+        # Whatever zlib, msgpack and DocBin itself say of other bytes.
+        except Exception as error:
+            reason = f"no docs of spaCy's: {type(error).__name__}: {error}"
+            yield Problem(str(file), "document", DROPPED, reason)
+            continue
+        for number, doc in enumerate(docs.get_docs(vocab), 1):
+            yield _as_source(doc, f"{file}:{number}")
+
+
+def get_entity_groups(doc: Doc) -> List[str]:
+    """Groups of `doc.spans` that are not clusters of mentions.
+
+    doc (Doc): The doc.
+    RETURNS (List[str]): Their keys.
+    """
+    return [key for key in doc.spans if not key.startswith(CLUSTERS_PREFIX)]
+
+
+def _as_source(doc: Doc, place: str) -> SourceDoc:
+    own = list(get_relations(doc))
+    mentions = get_mentions(doc, own, (None, *get_entity_groups(doc)))
+    clusters = {
+        (span.start, span.end): key
+        for key, group in doc.spans.items()
+        if key.startswith(CLUSTERS_PREFIX)
+        for span in group
+    }
+    attributes: Dict[Any, List[Tuple[str, Any]]] = {}
+    for start, end, label, name, value in doc.user_data.get(ATTRIBUTES_KEY, ()):
+        attributes.setdefault((start, end, label), []).append((name, value))
+    entities: Dict[str, SourceEntity] = {}
+    ids: Dict[Bounds, str] = {}
+    for span in mentions:
+        entity = SourceEntity(
+            _name(span),
+            span.start_char,
+            span.end_char,
+            span.label_,
+            place,
+            kb_id=span.kb_id_,
+            cluster=span.id_ or clusters.get((span.start, span.end), ""),
+            attributes=tuple(
+                attributes.get((span.start_char, span.end_char, span.label_), ())
+            ),
+        )
+        entities[entity.id] = entity
+        ids.setdefault((span.start, span.end), entity.id)
+    relations = [
+        SourceRelation(_name(r.head), _name(r.tail), r.label, place, r.score) for r in own
+    ]
+    problems: List[Problem] = []
+    try:
+        for head, tail, label, score in _read_others(doc, ids):
+            score = min(1.0, max(0.0, float(score)))
+            relations.append(SourceRelation(head, tail, label, place, score))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        reason = f"relations of an unknown form: {type(error).__name__}: {error}"
+        problems.append(Problem(place, "relation", DROPPED, reason))
+    starts: Tuple[int, ...] = ()
+    if doc.has_annotation("SENT_START"):
+        starts = tuple(sent.start_char for sent in doc.sents)
+    return SourceDoc(
+        str(doc.user_data.get(SOURCE_KEY, [place])[0]),
+        place,
+        doc.text,
+        list(entities.values()),
+        relations,
+        problems,
+        [token.text for token in doc],
+        [bool(token.whitespace_) for token in doc],
+        starts,
+    )
+
+
+def _read_others(doc: Doc, ids: Dict[Bounds, str]) -> Iterator[Found]:
+    """Head, tail, label and score of the relations that others keep in a doc."""
+    first_tokens: Dict[int, str] = {}
+    for (start, _), id in sorted(ids.items(), key=lambda item: -item[0][1]):
+        first_tokens.setdefault(start, id)
+    found = doc.user_data.get(("._.", "rel", None, None)) or ()
+    if isinstance(found, dict):
+        for (head, tail), scores in found.items():
+            ends = (first_tokens.get(end, f"token {end}") for end in (head, tail))
+            head, tail = ends
+            for label, score in scores.items():
+                if score >= THRESHOLD:
+                    yield head, tail, label, score
+    else:
+        ents = [_name(ent) for ent in doc.ents]
+        for item in found:
+            item = item if isinstance(item, dict) else vars(item)
+            yield ents[item["dep"]], ents[item["dest"]], item["relation"], 1.0
+    for item in doc.user_data.get(("._.", "relations", None, None)) or ():
+        ends = (tuple(item[f"{end}_pos"]) for end in ("head", "tail"))
+        head, tail = (ids.get(end, f"tokens {end[0]}–{end[1]}") for end in ends)
+        yield head, tail, item["label"], item.get("score", 1.0)
+
+
+def _name(span: Span) -> str:
+    start, end, label = as_key(span)
+    return f"tokens {start}–{end} {label}"

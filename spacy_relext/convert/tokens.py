@@ -1,0 +1,102 @@
+"""Documents of formats that count in tokens."""
+
+from typing import Any, List, Optional, Sequence
+
+from .report import DROPPED
+from .source import Problem, SourceDoc, SourceEntity, SourceRelation, join_words
+
+
+class TokenDoc:
+    """Builds a SourceDoc of tokens. What lies outside of them becomes a problem.
+
+    words (List[str]): The tokens.
+    entities (Dict[str, SourceEntity]): The entities so far, by their ids.
+    relations (List[SourceRelation]): The relations so far.
+    problems (List[Problem]): What could be made neither of.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        place: str,
+        words: Sequence[str],
+        spaces: Optional[Sequence[bool]] = None,
+    ):
+        """Begin a document.
+
+        id (str): Its name.
+        place (str): Where it stands.
+        words (Sequence[str]): The tokens.
+        spaces (Optional[Sequence[bool]]): Whether a space follows each; None where the
+            file does not say.
+        RAISES (TypeError): Where the tokens are no strings.
+        """
+        if not isinstance(words, list) or not all(isinstance(w, str) for w in words):
+            raise TypeError("the tokens are no list of strings")
+        self.id, self.place = id, place
+        # A token without a character would be none, and shift those that follow.
+        self.words = [word or "\ufffd" for word in words]
+        self.spaces = None if spaces is None else [bool(space) for space in spaces]
+        self._text, self._bounds = join_words(self.words, self.spaces)
+        self._sent_starts: List[int] = []
+        self.entities: List[SourceEntity] = []
+        self.relations: List[SourceRelation] = []
+        self.problems: List[Problem] = []
+
+    def add_sentence(self, start: int) -> None:
+        """Note the beginning of a sentence.
+
+        start (int): Its first token.
+        """
+        if start < len(self._bounds):
+            self._sent_starts.append(self._bounds[start][0])
+
+    def add_entity(self, id: str, start: int, end: int, label: str, **more: Any) -> None:
+        """Add a mention.
+
+        id (str): What relations call it.
+        start, end (int): Its tokens, end exclusive.
+        label (str): Its type.
+        **more (Any): Other fields of SourceEntity.
+        """
+        if not 0 <= start < end <= len(self.words):
+            n_words = len(self.words)
+            reason = (
+                f"tokens {start}–{end} are not within the document, which has {n_words}"
+            )
+            self.problems.append(Problem(self.place, "entity", DROPPED, reason))
+            return
+        chars = self._bounds[start][0], self._bounds[end - 1][1]
+        self.entities.append(SourceEntity(id, *chars, label, self.place, **more))
+
+    def add_relation(self, head: str, tail: str, label: str) -> None:
+        """Add a relation.
+
+        head, tail (str): Id of an entity, or a cluster.
+        label (str): Its label.
+        """
+        self.relations.append(SourceRelation(head, tail, label, self.place))
+
+    def note(self, reason: str) -> None:
+        """Report what a doc has no place for.
+
+        reason (str): What it is.
+        """
+        self.problems.append(Problem(self.place, "note", DROPPED, reason))
+
+    def as_source(self) -> SourceDoc:
+        """The document.
+
+        RETURNS (SourceDoc): The document.
+        """
+        return SourceDoc(
+            self.id,
+            self.place,
+            self._text,
+            self.entities,
+            self.relations,
+            self.problems,
+            self.words,
+            self.spaces,
+            tuple(self._sent_starts),
+        )

@@ -1,0 +1,82 @@
+"""Docs into files of other tools, to be looked through and corrected there."""
+
+from pathlib import Path
+from typing import Any, Callable, Dict, List, NamedTuple, Protocol
+
+import srsly
+from spacy.tokens import Doc, Span
+
+from ..layout import as_key
+from ..records import get_mentions
+from ..relation import Relation, get_relations
+from .build import SOURCE_KEY
+
+
+class Writer(Protocol):
+    """What takes docs, one after the other."""
+
+    def add(self, doc: Doc) -> None:
+        """Take a doc."""
+
+    def close(self) -> None:
+        """Write what is not written yet."""
+
+
+class Annotations(NamedTuple):
+    """What other tools keep of a doc.
+
+    name (str): What the document is called, "" if nothing.
+    mentions (List[Span]): Its entities, of `doc.ents` and of every group of spans that
+        is no cluster, in text order.
+    relations (List[Relation]): Its relations.
+    ids (Dict[Tuple, int]): The position of each mention by its key (`layout.as_key`).
+    """
+
+    name: str
+    mentions: List[Span]
+    relations: List[Relation]
+    ids: Dict[Any, int]
+
+
+def get_annotations(doc: Doc) -> Annotations:
+    """The entities and relations of a doc.
+
+    doc (Doc): The doc.
+    RETURNS (Annotations): They.
+    """
+    from .spacy_docs import get_entity_groups
+
+    relations = list(get_relations(doc))
+    keys = (None, *get_entity_groups(doc))
+    mentions = sorted(get_mentions(doc, relations, keys), key=as_key)
+    name = str(doc.user_data.get(SOURCE_KEY, [""])[0])
+    ids = {as_key(span): i for i, span in enumerate(mentions)}
+    return Annotations(name, mentions, relations, ids)
+
+
+class JsonLinesWriter:
+    """Writes a line of JSON a doc."""
+
+    def __init__(self, path: Path, as_line: Callable[[Doc, int], Dict[str, Any]]):
+        """Begin a file.
+
+        path (Path): The file.
+        as_line (Callable[[Doc, int], Dict[str, Any]]): Makes the record of a doc and its
+            position.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("w", encoding="utf8")
+        self._as_line = as_line
+        self._n_docs = 0
+
+    def add(self, doc: Doc) -> None:
+        """Take a doc.
+
+        doc (Doc): The doc.
+        """
+        self._file.write(srsly.json_dumps(self._as_line(doc, self._n_docs)) + "\n")
+        self._n_docs += 1
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

@@ -1,0 +1,133 @@
+"""`relext render`: the page, and its filters in a real browser where there is one."""
+
+import json
+import shutil
+import subprocess
+from xml.etree import ElementTree
+
+import pytest
+import spacy
+from spacy.cli._util import app
+from spacy.tokens import DocBin, Span
+from typer.testing import CliRunner
+
+from spacy_relext import Relation, set_relations
+from spacy_relext.cli.render import render_files
+from spacy_relext.records import as_record
+from spacy_relext.visual import render
+
+HTML = "{http://www.w3.org/1999/xhtml}"
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+NLP = spacy.blank("en")
+
+
+def make_doc(score=0.9, related=True):
+    doc = NLP("Ada Low founded Acme in Oslo.")
+    bounds = [(0, 2, "PERSON"), (3, 4, "ORG"), (5, 6, "PLACE")]
+    ada, acme, oslo = doc.ents = [Span(doc, *bound) for bound in bounds]
+    relations = [
+        Relation(ada, acme, "FOUNDED & <led>", score),
+        Relation(acme, oslo, "BASED_IN", 0.4),
+    ]
+    set_relations(doc, relations if related else [])
+    return doc
+
+
+@pytest.fixture
+def records(tmp_path):
+    path = tmp_path / "found.jsonl"
+    docs = [make_doc(0.9), make_doc(0.6), make_doc(related=False)]
+    lines = [json.dumps(as_record(doc, id=str(i))) for i, doc in enumerate(docs)]
+    path.write_text("\n".join(lines), encoding="utf8")
+    return path
+
+
+def parse(path):
+    text = path.read_text("utf8").removeprefix("<!DOCTYPE html>\n")
+    return ElementTree.fromstring(text)
+
+
+def count(page, name):
+    return sum(1 for _ in page.iter(f"{HTML}{name}"))
+
+
+def test_page_of_records(records, tmp_path):
+    result = CliRunner().invoke(app, ["relext", "render", str(records)])
+    assert result.exit_code == 0, result.output
+    page = parse(tmp_path / "found.html")
+    assert count(page, "section") == 3 and count(page, "tr") == 4
+    boxes = [x.get("value") for x in page.iter(f"{HTML}input") if x.get("name") == "label"]
+    assert boxes == ["BASED_IN", "FOUNDED & <led>"]
+
+
+@pytest.mark.parametrize(
+    "options, n_docs, n_relations",
+    [
+        ({"limit": 1}, 1, 2),
+        ({"limit": 0}, 3, 4),
+        ({"min_score": 0.5}, 3, 2),
+        ({"min_score": 0.7, "only_related": True}, 1, 1),
+    ],
+)
+def test_what_is_left_out(options, n_docs, n_relations, records, tmp_path):
+    shown, n_left = render_files([records], tmp_path / "a" / "page.html", **options)
+    page = parse(tmp_path / "a" / "page.html")
+    assert shown == count(page, "section") == n_docs
+    assert count(page, "tr") == n_relations
+    assert n_left == (2 if options.get("limit") == 1 else 0)
+
+
+def test_page_of_docs(tmp_path):
+    path = tmp_path / "docs.spacy"
+    DocBin(docs=[make_doc()], store_user_data=True).to_disk(path)
+    render_files([path], tmp_path / "page.html")
+    assert count(parse(tmp_path / "page.html"), "tr") == 2
+
+
+@pytest.mark.parametrize("name", ["bad.spacy", "bad.jsonl"])
+def test_what_is_no_input_is_told(name, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(b"\xff{")
+    result = CliRunner().invoke(app, ["relext", "render", str(path)])
+    assert result.exit_code == 1 and name in result.output
+    assert not (tmp_path / "bad.html").exists()
+
+
+def test_without_filters_there_is_no_script():
+    assert "<script" not in render(make_doc()) and "<form" not in render(make_doc())
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium")
+@pytest.mark.parametrize(
+    "asked, n_relations, n_docs",
+    [
+        ("", 4, 3),
+        ("#score=0.7", 1, 3),
+        ("#score=0.7&only=1", 1, 1),
+        ("#label=BASED_IN", 2, 3),
+        ("#label=FOUNDED+%26+%3Cled%3E&score=0.5", 2, 3),
+        ("#label=none&only=1", 0, 0),
+    ],
+)
+def test_filters_in_a_browser(asked, n_relations, n_docs, records, tmp_path):
+    """What shows, by the document as the browser has it once the script has run."""
+    path = tmp_path / "page.html"
+    render_files([records], path)
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    profile = f"--user-data-dir={tmp_path / 'profile'}"
+    done = subprocess.run(
+        [CHROMIUM, *options, profile, path.as_uri() + asked],
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
+    html = done.stdout.decode("utf8")
+    assert f"{n_relations} relations, {n_docs} documents" not in path.read_text("utf8")
+    # The browser writes no XML; each relation has a row.
+    rows = [row.split(">", 1)[0] for row in html.split("<tr ")[1:]]
+    sections = [part.split(">", 1)[0] for part in html.split("<section")[1:]]
+    arcs = [arc.split(">", 1)[0] for arc in html.split('<g class="relation" ')[1:]]
+    assert sum("hidden" not in row for row in rows) == n_relations
+    assert sum("hidden" not in arc for arc in arcs) >= n_relations
+    assert sum("hidden" in arc for arc in arcs) > 0 or n_relations == 4
+    assert sum("hidden" not in section for section in sections) == n_docs

@@ -1,0 +1,415 @@
+"""Every format of `relext convert`: what is read of it, and what is written back."""
+
+import json
+from pathlib import Path
+from typing import Any, List, Set, Tuple
+
+import pytest
+import spacy
+from spacy.tokens import Doc, DocBin, Span
+
+from spacy_relext import Relation, get_relations, set_relations
+from spacy_relext.cli.convert import convert
+from spacy_relext.convert import FORMATS, TARGETS, guess_format
+from spacy_relext.convert.build import Options
+from spacy_relext.convert.read import iter_json
+from spacy_relext.convert.source import Problem
+
+WORDS = ["Ada", "Byron", "wrote", "to", "Babbage", "."]
+TEXT = "Ada Byron wrote to Babbage ."
+NLP = spacy.blank("en")
+
+SPERT = {
+    "tokens": WORDS,
+    "entities": [
+        {"type": "PERSON", "start": 0, "end": 2},
+        {"type": "PERSON", "start": 4, "end": 5},
+    ],
+    "relations": [{"type": "wrote_to", "head": 0, "tail": 1}],
+}
+DYGIE = {
+    "doc_key": "letters",
+    "sentences": [["Hello", "."], WORDS],
+    "ner": [[], [[2, 3, "PERSON"], [6, 6, "PERSON"]]],
+    "relations": [[], [[2, 3, 6, 6, "wrote_to"]]],
+    "clusters": [[[2, 3]]],
+}
+TACRED = {
+    "id": "1",
+    "token": WORDS,
+    "relation": "wrote_to",
+    "subj_start": 0,
+    "subj_end": 1,
+    "obj_start": 4,
+    "obj_end": 4,
+    "subj_type": "PERSON",
+    "obj_type": "PERSON",
+}
+DOCRED = {
+    "title": "letters",
+    "sents": [["Byron", "was", "a", "countess", "."], WORDS],
+    "vertexSet": [
+        [
+            {"name": "Byron", "pos": [0, 1], "sent_id": 0, "type": "PERSON"},
+            {"name": "Ada Byron", "pos": [0, 2], "sent_id": 1, "type": "PERSON"},
+        ],
+        [{"name": "Babbage", "pos": [4, 5], "sent_id": 1, "type": "PERSON"}],
+    ],
+    "labels": [{"h": 0, "t": 1, "r": "wrote_to", "evidence": [1]}],
+}
+FEWREL = {
+    "wrote_to": [
+        {
+            "tokens": WORDS,
+            "h": ["ada byron", "Q7259", [[0, 1]]],
+            "t": ["babbage", "Q46633", [[4]]],
+        }
+    ]
+}
+OPENNRE = {
+    "token": WORDS,
+    "h": {"name": "ada byron", "id": "Q7259", "pos": [0, 2]},
+    "t": {"name": "babbage", "id": "Q46633", "pos": [4, 5]},
+    "relation": "wrote_to",
+}
+DOCCANO = {
+    "id": 7,
+    "text": TEXT,
+    "entities": [
+        {"id": 20, "label": "PERSON", "start_offset": 0, "end_offset": 9},
+        {"id": 21, "label": "PERSON", "start_offset": 19, "end_offset": 26},
+    ],
+    "relations": [{"id": 3, "from_id": 20, "to_id": 21, "type": "wrote_to"}],
+}
+LABEL_STUDIO = {
+    "id": 1,
+    "data": {"text": TEXT},
+    "annotations": [
+        {"was_cancelled": True, "result": []},
+        {
+            "result": [
+                {
+                    "id": "a",
+                    "type": "labels",
+                    "value": {
+                        "start": 0,
+                        "end": 9,
+                        "text": "Ada Byron",
+                        "labels": ["PERSON"],
+                    },
+                },
+                {
+                    "id": "b",
+                    "type": "labels",
+                    "value": {"start": 19, "end": 26, "labels": ["PERSON"]},
+                },
+                {
+                    "type": "relation",
+                    "from_id": "b",
+                    "to_id": "a",
+                    "direction": "left",
+                    "labels": ["wrote_to"],
+                },
+            ]
+        },
+    ],
+}
+PRODIGY = {
+    "text": TEXT,
+    "tokens": [
+        {"text": word, "start": 0, "end": 0, "id": i, "ws": i < len(WORDS) - 1}
+        for i, word in enumerate(WORDS)
+    ],
+    "spans": [
+        {"start": 0, "end": 9, "token_start": 0, "token_end": 1, "label": "PERSON"},
+        {"start": 19, "end": 26, "token_start": 4, "token_end": 4, "label": "PERSON"},
+    ],
+    "relations": [{"head": 1, "child": 4, "label": "wrote_to"}],
+    "answer": "accept",
+}
+KNOWLEDGENET = {"text": TEXT, "relations": [[0, 9, 19, 26, "wrote_to"]], "doc": "1"}
+EXTRACTED = {
+    "id": "letters",
+    "source": "letters.txt",
+    "text": TEXT,
+    "entities": [
+        {"id": 0, "start": 0, "end": 9, "text": "Ada Byron", "label": "PERSON"},
+        {"id": 1, "start": 19, "end": 26, "text": "Babbage", "label": "PERSON"},
+    ],
+    "relations": [{"head": 0, "tail": 1, "label": "wrote_to", "score": 0.75}],
+}
+SEMEVAL = (
+    '1\t"<e1>Ada Byron</e1> wrote to <e2>Babbage</e2> ."\r\nwrote_to(e1,e2)\r\nComment:\r\n'
+)
+PUBTATOR = (
+    "12|t|Letters\n12|a|Ada Byron wrote to Babbage .\n"
+    "12\t8\t17\tAda Byron\tPERSON\tQ7259\n12\t27\t34\tBabbage\tPERSON\tQ46633\n"
+    "12\twrote_to\tQ7259\tQ46633\n"
+)
+BRAT = (
+    "T1\tPERSON 0 9\tAda Byron\nT2\tPERSON 19 26\tBabbage\nR1\twrote_to Arg1:T1 Arg2:T2\n"
+)
+
+RECORDS = {
+    "spert": SPERT,
+    "dygie": DYGIE,
+    "tacred": TACRED,
+    "docred": DOCRED,
+    "fewrel": FEWREL,
+    "doccano": DOCCANO,
+    "label_studio": LABEL_STUDIO,
+    "prodigy": PRODIGY,
+    "knowledgenet": KNOWLEDGENET,
+    "jsonl": EXTRACTED,
+}
+Triple = Tuple[str, str, str]
+
+
+def as_file(folder: Path, name: str) -> Path:
+    """A file, or a folder, of a format."""
+    if name == "brat":
+        folder = folder / "brat"
+        folder.mkdir()
+        (folder / "a.txt").write_text(TEXT, encoding="utf8")
+        (folder / "a.ann").write_text(BRAT, encoding="utf8")
+        return folder
+    if name in ("semeval", "pubtator"):
+        path = folder / "input.txt"
+        text = SEMEVAL if name == "semeval" else PUBTATOR
+        path.write_bytes(text.encode("utf8"))
+        return path
+    if name == "spacy":
+        path = folder / "input.spacy"
+        DocBin(docs=[make_doc()], store_user_data=True).to_disk(path)
+        return path
+    path = folder / "input.json"
+    path.write_text(json.dumps(RECORDS[name]), encoding="utf8")
+    return path
+
+
+def make_doc(**user_data: Any) -> Doc:
+    doc = Doc(NLP.vocab, words=WORDS)
+    doc.ents = [Span(doc, 0, 2, label="PERSON"), Span(doc, 4, 5, label="PERSON")]
+    if user_data:
+        doc.user_data.update({("._.", key, None, None): x for key, x in user_data.items()})
+    else:
+        set_relations(doc, [Relation(*doc.ents, "wrote_to", 0.75)])
+    return doc
+
+
+def load(path: Path) -> List[Doc]:
+    return list(DocBin(store_user_data=True).from_disk(path).get_docs(NLP.vocab))
+
+
+def get_triples(doc: Doc) -> Set[Triple]:
+    return {(r.head.text, r.label, r.tail.text) for r in get_relations(doc)}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_format_is_guessed_and_read(name, tmp_path):
+    path = as_file(tmp_path, name)
+    assert guess_format(path) == name
+    output = tmp_path / "output.spacy"
+    report = convert(path, output)
+    (doc,) = load(output)
+    assert get_triples(doc) == {("Ada Byron", "wrote_to", "Babbage")}
+    assert not report.dropped["relation"] and not report.dropped["entity"]
+    labels = {"ENTITY"} if name in ("fewrel", "knowledgenet") else {"PERSON"}
+    labels = {"NOMINAL"} if name == "semeval" else labels
+    assert {ent.label_ for ent in doc.ents} == labels
+
+
+@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("bad", [{}, [], None, 3, "text", {"text": 3, "tokens": 4}])
+def test_record_of_another_form_harms_no_other(name, bad, tmp_path):
+    path = tmp_path / "input.jsonl"
+    lines = [RECORDS[name], bad, RECORDS[name]]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf8")
+    output = tmp_path / "output.spacy"
+    report = convert(path, output, format=name)
+    assert len(load(output)) == 2
+    (sort,) = [(x, places) for x, places in report.sorts() if x[0] == "document"]
+    assert sort[0][1] == "dropped" and f"{path}:2" in sort[1][0]
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_what_is_written_is_read_again(name, tmp_path):
+    """A second PERSON within the first, and a score, a link and a line break go along."""
+    doc = NLP("Ada Byron\nwrote to Babbage.")
+    long, short, tail = doc[0:2], doc[0:1], doc[5:6]
+    first = Span(doc, long.start, long.end, label="PERSON", kb_id="Q7259")
+    second = Span(doc, short.start, short.end, label="NAME")
+    third = Span(doc, tail.start, tail.end, label="PERSON")
+    doc.ents = [first, third]
+    doc.spans["entities"] = [first, second, third]
+    set_relations(
+        doc, [Relation(first, third, "wrote_to", 0.75), Relation(second, third, "knows")]
+    )
+    source = tmp_path / "source.spacy"
+    DocBin(docs=[doc, doc], store_user_data=True).to_disk(source)
+    target = tmp_path / f"target{FORMATS[name].suffix}"
+    options = Options(spans_key="entities")
+    convert(source, target, to=name, options=options)
+    back = tmp_path / "back.spacy"
+    report = convert(target, back, format=name, options=options, strict=name != "brat")
+    assert not report.dropped["relation"] and not report.dropped["entity"]
+    for found in load(back):
+        assert found.text == doc.text
+        assert {(s.start_char, s.end_char, s.label_) for s in found.spans["entities"]} == {
+            (s.start_char, s.end_char, s.label_) for s in doc.spans["entities"]
+        }
+        assert get_triples(found) == get_triples(doc)
+        scores = {r.label: r.score for r in get_relations(found)}
+        assert scores["wrote_to"] == (0.75 if name in ("spacy", "jsonl") else 1.0)
+        kb_ids = {span.kb_id_ for span in found.ents} - {""}
+        assert kb_ids == ({"Q7259"} if name in ("spacy", "jsonl", "brat") else set())
+
+
+@pytest.mark.parametrize(
+    "user_data",
+    [
+        {"rel": {(0, 4): {"wrote_to": 1.0, "knows": 0.2}, (4, 0): {"wrote_to": 0.0}}},
+        {"rel": [{"dep": 0, "dest": 1, "relation": "wrote_to"}]},
+        {
+            "relations": [
+                {"head_pos": [0, 2], "tail_pos": [4, 5], "label": "wrote_to", "score": 0.9}
+            ]
+        },
+    ],
+    ids=["tutorial", "spacy-llm", "GLiREL"],
+)
+def test_relations_that_others_left_in_docs(user_data, tmp_path):
+    path = tmp_path / "input.spacy"
+    DocBin(docs=[make_doc(**user_data)], store_user_data=True).to_disk(path)
+    report = convert(path, tmp_path / "output.spacy")
+    (doc,) = load(tmp_path / "output.spacy")
+    assert get_triples(doc) == {("Ada Byron", "wrote_to", "Babbage")}
+    assert not report.dropped["relation"]
+
+
+@pytest.mark.parametrize("relations", [[{"head": 1}], [3], {"a": 1}])
+def test_unknown_relations_in_docs_are_told(relations, tmp_path):
+    path = tmp_path / "input.spacy"
+    DocBin(docs=[make_doc(rel=relations)], store_user_data=True).to_disk(path)
+    report = convert(path, tmp_path / "output.spacy")
+    assert report.dropped["relation"] == report.read["relation"] == 1
+
+
+def test_files_that_are_no_docs_are_told(tmp_path):
+    as_file(tmp_path, "spacy")
+    (tmp_path / "bad.spacy").write_bytes(b"no docs")
+    report = convert(tmp_path, tmp_path / "output" / "x.spacy", format="spacy")
+    assert report.written["document"] == report.dropped["document"] == 1
+
+
+def test_opennre_is_read(tmp_path):
+    path = tmp_path / "input.jsonl"
+    none = {**OPENNRE, "relation": "NA"}
+    path.write_text(json.dumps(OPENNRE) + "\n" + json.dumps(none), encoding="utf8")
+    convert(path, tmp_path / "output.spacy")
+    first, second = load(tmp_path / "output.spacy")
+    assert get_triples(first) == {("Ada Byron", "wrote_to", "Babbage")}
+    assert [ent.kb_id_ for ent in first.ents] == ["Q7259", "Q46633"]
+    assert not get_relations(second)
+
+
+def test_events_relate_trigger_and_arguments(tmp_path):
+    event = [[[4, "Writing"], [2, 3, "writer"], [6, 6, "reader"]]]
+    record = {**DYGIE, "relations": [[], []], "events": [[], event]}
+    path = tmp_path / "input.jsonl"
+    path.write_text(json.dumps(record), encoding="utf8")
+    convert(path, tmp_path / "output.spacy")
+    (doc,) = load(tmp_path / "output.spacy")
+    assert get_triples(doc) == {
+        ("wrote", "writer", "Ada Byron"),
+        ("wrote", "reader", "Babbage"),
+    }
+
+
+def test_tokens_outside_the_document_are_told(tmp_path):
+    entities = [*SPERT["entities"], {"type": "PERSON", "start": 5, "end": 9}]
+    relations = [*SPERT["relations"], {"type": "wrote_to", "head": 0, "tail": 2}]
+    path = tmp_path / "input.json"
+    records = [SPERT, {**SPERT, "entities": entities, "relations": relations}]
+    path.write_text(json.dumps(records), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy", format="spert")
+    assert report.written["entity"] == 4 and report.dropped["entity"] == 1
+    assert report.written["relation"] == 2 and report.dropped["relation"] == 1
+    # All records stand in the first line.
+    assert any(f"{path}:1, item 1: tokens 5–9" in x for _, xs in report.sorts() for x in xs)
+
+
+def test_utf16_offsets_are_recognised(tmp_path):
+    record = {**DOCCANO, "text": f"😀😀 {TEXT}"}
+    shifted = {"start": 5, "end": 14, "text": "Ada Byron", "labels": ["PERSON"]}
+    task = {
+        "data": {"text": record["text"]},
+        "annotations": [{"result": [{"id": "a", "type": "labels", "value": shifted}]}],
+    }
+    path = tmp_path / "input.json"
+    path.write_text(json.dumps([task]), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy")
+    assert any("UTF-16" in x for _, xs in report.sorts() for x in xs)
+
+
+def test_relation_of_entities_is_given_to_closest_mentions(tmp_path):
+    path = as_file(tmp_path, "docred")
+    convert(path, tmp_path / "output.spacy")
+    (doc,) = load(tmp_path / "output.spacy")
+    (relation,) = get_relations(doc)
+    assert relation.head.start == 5
+    clusters = [group for key, group in doc.spans.items() if key.startswith("coref")]
+    assert sorted(len(group) for group in clusters) == [1, 2]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("as_array", [False, True])
+def test_json_over_any_number_of_lines(indent, as_array, tmp_path):
+    values = [{"a": i, "b": {"c": ["]", "}"]}} for i in range(3)]
+    path = tmp_path / "input.json"
+    whole = values if as_array else values[0]
+    path.write_text(json.dumps(whole, indent=indent), encoding="utf8")
+    found = [value for _, value in iter_json(path)]
+    assert found == (values if as_array else values[:1])
+
+
+def test_broken_json_over_many_lines_ends(tmp_path):
+    path = tmp_path / "input.json"
+    path.write_text('{\n"a": 1,\n', encoding="utf8")
+    ((place, problem),) = iter_json(path)
+    assert isinstance(problem, Problem) and place == f"{path}:1"
+
+
+def test_brat_writes_no_file_over(tmp_path):
+    source = as_file(tmp_path, "spacy")
+    convert(source, tmp_path / "target", to="brat")
+    with pytest.raises(ValueError, match="files already"):
+        convert(source, tmp_path / "target", to="brat")
+
+
+@pytest.mark.parametrize("to", ["doccano", "prodigy", "spacy"])
+def test_output_of_a_wrong_name_is_refused(to, tmp_path):
+    source = as_file(tmp_path, "spacy")
+    with pytest.raises(ValueError, match="ends with"):
+        convert(source, tmp_path / "target.txt", to=to)
+
+
+def test_splits_are_written_in_any_format(tmp_path):
+    path = tmp_path / "input.jsonl"
+    path.write_text((json.dumps(SPERT) + "\n") * 10, encoding="utf8")
+    convert(path, tmp_path / "out", to="doccano", dev=0.2)
+    counts = {
+        x.name: len(x.read_text("utf8").splitlines()) for x in (tmp_path / "out").iterdir()
+    }
+    assert counts == {"train.jsonl": 8, "dev.jsonl": 2}
+
+
+@pytest.mark.parametrize("field", ["text", "label", "start_offset"])
+def test_value_of_another_type_is_told(field, tmp_path):
+    record = json.loads(json.dumps(DOCCANO))
+    holder = record if field == "text" else record["entities"][0]
+    holder[field] = {"a": 1}
+    path = tmp_path / "input.jsonl"
+    path.write_text(json.dumps(DOCCANO) + "\n" + json.dumps(record), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy", format="doccano")
+    assert report.written["document"] == report.dropped["document"] == 1
