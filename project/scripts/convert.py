@@ -42,11 +42,14 @@ class Entity(NamedTuple):
 def main(
     inputs: List[Path] = typer.Argument(..., help="Text files with mark-up", exists=True),
     output: Path = typer.Option(..., help="The .spacy file to write"),
+    linked: bool = typer.Option(
+        False, help="Whether ids of entities are those of a knowledge base"
+    ),
 ) -> None:
     """Convert marked-up text to spaCy's format."""
     nlp = spacy.blank("en")
     try:
-        docs = list(read_docs(nlp, inputs))
+        docs = list(read_docs(nlp, inputs, linked))
     except ValueError as error:
         msg.fail("Error in the mark-up", str(error), exits=1)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -73,11 +76,12 @@ def print_counts(output: Path, docs: List[Doc]) -> None:
     msg.table(rows, header=("", "Label", "Count"), divider=True, aligns=("l", "l", "r"))
 
 
-def read_docs(nlp: Language, paths: List[Path]) -> Iterator[Doc]:
+def read_docs(nlp: Language, paths: List[Path], linked: bool = False) -> Iterator[Doc]:
     """The docs of some files.
 
     nlp (Language): The pipeline whose tokenizer is used.
     paths (List[Path]): The files.
+    linked (bool): Whether ids of entities are those of a knowledge base.
     YIELDS (Doc): One doc a document, with entities, relations and sentences.
     RAISES (ValueError): At the first line that is not as it should be.
     """
@@ -90,7 +94,7 @@ def read_docs(nlp: Language, paths: List[Path]) -> Iterator[Doc]:
             if title.text in seen:
                 raise title.error(f"id used already in {seen[title.text]}")
             seen[title.text] = title.place
-            yield _make_doc(nlp, title, block[1:])
+            yield _make_doc(nlp, title, block[1:], linked)
 
 
 def _read_blocks(path: Path) -> Iterator[List[Line]]:
@@ -110,7 +114,7 @@ def _read_blocks(path: Path) -> Iterator[List[Line]]:
         yield block
 
 
-def _make_doc(nlp: Language, title: Line, lines: List[Line]) -> Doc:
+def _make_doc(nlp: Language, title: Line, lines: List[Line], linked: bool) -> Doc:
     text, starts = "", []
     entities: List[Tuple[Line, Entity]] = []
     relations: List[Tuple[Entity, Entity, str]] = []
@@ -144,7 +148,7 @@ def _make_doc(nlp: Language, title: Line, lines: List[Line]) -> Doc:
         raise title.error("the document has no sentence")
     doc = nlp.make_doc(text)
     _set_sentences(doc, starts)
-    spans = {entity: _get_span(doc, line, entity) for line, entity in entities}
+    spans = {entity: _get_span(doc, line, entity, linked) for line, entity in entities}
     doc.ents = list(spans.values())
     set_relations(doc, [Relation(spans[h], spans[t], label) for h, t, label in relations])
     return doc
@@ -196,8 +200,9 @@ def _set_sentences(doc: Doc, starts: List[Tuple[Line, int]]) -> None:
         raise line.error("the sentence does not begin with a token of its own")
 
 
-def _get_span(doc: Doc, line: Line, entity: Entity) -> Span:
-    span = doc.char_span(entity.start, entity.end, label=entity.type)
+def _get_span(doc: Doc, line: Line, entity: Entity, linked: bool) -> Span:
+    kb_id = (entity.id or "") if linked else ""
+    span = doc.char_span(entity.start, entity.end, label=entity.type, kb_id=kb_id)
     if span is None:
         wider = doc.char_span(entity.start, entity.end, alignment_mode="expand")
         tokens = [token.text for token in wider]

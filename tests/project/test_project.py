@@ -14,7 +14,7 @@ def config(tmp_path):
     return load_project_config(tmp_path)
 
 
-@pytest.mark.parametrize("workflow", ["all", "benchmarks"])
+@pytest.mark.parametrize("workflow", ["all", "linking", "benchmarks"])
 def test_workflow_has_what_it_depends_on(config, workflow):
     """Each dependency is in the repository, or written by an earlier command."""
     commands = {command["name"]: command for command in config["commands"]}
