@@ -6,21 +6,25 @@ cut in two for decisions about the model, which the test set must not take.
 `rel_component` is split by article as the tutorial does, and has its two labels.
 """
 
-import json
 import random
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple
+from typing import Callable, Dict, List
 
 import spacy
 import srsly
 import typer
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens import Doc, DocBin
 from wasabi import msg
 
 from spacy_relext import Relation, get_relations, set_relations
+from spacy_relext.convert import FORMATS
+from spacy_relext.convert.build import SOURCE_KEY, DocBuilder
+from spacy_relext.convert.report import Report
+from spacy_relext.convert.source import SourceDoc
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -29,11 +33,6 @@ N_ABLATION = 1500
 N_SAMPLE = 200
 # Entities in a doc from which on its pairs are few with a relation.
 N_UNBALANCED = 5
-
-NOMINAL = "NOMINAL"
-SENTENCE = re.compile(r'(\d+)\t"(.*)"')
-MENTIONS = re.compile(r"(.*)<e1>(.*)</e1>(.*)<e2>(.*)</e2>(.*)")
-DIRECTED_LABEL = re.compile(r"([\w-]+)\((e1,e2|e2,e1)\)")
 
 # The tutorial tells apart that two genes bind, which has no direction, and that
 # something is said on how one regulates the other.
@@ -107,8 +106,8 @@ def read_semeval(nlp: Language, data: Path, seed: int, expanded: Counter) -> Spl
         at while training.
     """
     folder = data / "semeval2010-task8"
-    train = list(iter_semeval(nlp, find(folder / "train.txt"), expanded))
-    test = list(iter_semeval(nlp, find(folder / "test.txt"), expanded))
+    train = load(nlp, "semeval", folder / "train.txt", expanded)
+    test = load(nlp, "semeval", folder / "test.txt", expanded)
     shuffled = random.Random(seed).sample(train, len(train))
     tune_dev, tune_train = shuffled[:N_TUNE_DEV], shuffled[N_TUNE_DEV:]
     return {
@@ -121,40 +120,6 @@ def read_semeval(nlp: Language, data: Path, seed: int, expanded: Counter) -> Spl
     }
 
 
-def iter_semeval(nlp: Language, path: Path, expanded: Counter) -> Iterator[Doc]:
-    """The docs of a file in SemEval's own format: a numbered sentence in quotes with
-    two mentions marked, its label, and comments.
-
-    nlp (Language): Whose tokenizer to use.
-    path (Path): The file.
-    expanded (Counter): Takes, by text, how many mentions ended inside a token.
-    YIELDS (Doc): The sentences. A relation starts at the mention that its label names
-        first; `Other` is no relation.
-    RAISES (ValueError): On a sentence without two mentions, or a label without
-        direction.
-    """
-    lines = path.read_text(encoding="utf8").splitlines()
-    for number, line in enumerate(lines, 1):
-        sentence = SENTENCE.fullmatch(line.strip())
-        if not sentence:
-            continue
-        parts = MENTIONS.fullmatch(sentence[2])
-        label = lines[number].strip() if number < len(lines) else ""
-        direction = DIRECTED_LABEL.fullmatch(label)
-        if not parts or not (direction or label == "Other"):
-            raise ValueError(
-                f"{path}:{number}: expected a sentence with <e1> and <e2> marked and its "
-                f"label in the line below, found: {line!r} and {label!r}"
-            )
-        doc, mentions = _join(nlp, parts.groups(), expanded)
-        relations = []
-        if direction:
-            head, tail = mentions if direction[2] == "e1,e2" else reversed(mentions)
-            relations.append(Relation(head, tail, direction[1]))
-        set_relations(doc, relations)
-        yield doc
-
-
 def read_conll04(nlp: Language, data: Path, seed: int, expanded: Counter) -> Splits:
     """CoNLL04: its train, dev and test, and train with dev. It comes as tokens, which
     are kept.
@@ -162,41 +127,17 @@ def read_conll04(nlp: Language, data: Path, seed: int, expanded: Counter) -> Spl
     nlp (Language): Whose vocab to use.
     data (Path): Folder of the corpora.
     seed (int): Not needed.
-    expanded (Counter): Not needed.
+    expanded (Counter): Takes, by text, how many mentions ended inside a token.
     RETURNS (Dict[str, List[Doc]]): The docs by split. `unbalanced` are those of train
         with so many entities that one pair in 20 has a relation.
     """
     splits = {}
     for name in ("train", "dev", "test"):
-        path = find(data / "conll04" / f"{name}.json")
-        splits[name] = list(iter_spert(nlp, json.loads(path.read_text("utf8"))))
+        path = data / "conll04" / f"{name}.json"
+        splits[name] = load(nlp, "spert", path, expanded)
     splits["train_dev"] = splits["train"] + splits["dev"]
     splits["unbalanced"] = [d for d in splits["train"] if len(d.ents) >= N_UNBALANCED]
     return splits
-
-
-def iter_spert(nlp: Language, records: Iterable[Dict[str, Any]]) -> Iterator[Doc]:
-    """The docs of records as SpERT has them: tokens, entities by the offsets of tokens
-    with the end exclusive, relations by the index of their entities.
-
-    nlp (Language): Whose vocab to use.
-    records (Iterable[Dict[str, Any]]): The records.
-    YIELDS (Doc): The docs. How their tokens were spaced is unknown, and marked so:
-        spaCy's reader then keeps the tokens.
-    """
-    for record in records:
-        doc = Doc(nlp.vocab, words=record["tokens"])
-        entities = [
-            Span(doc, entity["start"], entity["end"], label=entity["type"])
-            for entity in record["entities"]
-        ]
-        doc.ents = entities
-        relations = [
-            Relation(entities[found["head"]], entities[found["tail"]], found["type"])
-            for found in record["relations"]
-        ]
-        set_relations(doc, relations)
-        yield doc
 
 
 def read_rel_component(nlp: Language, data: Path, seed: int, expanded: Counter) -> Splits:
@@ -208,61 +149,80 @@ def read_rel_component(nlp: Language, data: Path, seed: int, expanded: Counter) 
     nlp (Language): Whose vocab to use.
     data (Path): Folder of the corpora.
     seed (int): Not needed.
-    expanded (Counter): Not needed.
+    expanded (Counter): Takes, by text, how many mentions ended inside a token.
     RETURNS (Dict[str, List[Doc]]): The docs by split.
     RAISES (ValueError): Where the source of a doc names no article.
     """
-    path = find(data / "rel-component" / "annotations.jsonl")
+    path = data / "rel-component" / "annotations.jsonl"
     splits: Splits = {"train": [], "dev": [], "test": []}
-    for number, line in enumerate(path.read_text("utf8").splitlines(), 1):
-        record = json.loads(line)
-        if record["answer"] != "accept":
-            continue
-        source = record["meta"]["source"]
+    # Some relations stand there twice, which is once.
+    for doc in load(nlp, "prodigy", path, expanded, relabel, strict=False):
+        source, place = doc.user_data[SOURCE_KEY]
         article = ARTICLE.search(source)
         if not article:
-            raise ValueError(f"{path}:{number}: no article in the source: {source!r}")
-        doc = from_prodigy(nlp, record)
+            raise ValueError(f"{place}: no article in the source: {source!r}")
+        relations = [
+            Relation(found.tail, found.head, found.label)
+            if found.label in SYMMETRIC and found.tail.start < found.head.start
+            else found
+            for found in get_relations(doc)
+        ]
+        set_relations(doc, relations)
         splits[SPLIT_OF_LAST_DIGIT.get(article[1][-1], "train")].append(doc)
         for fold in range(N_FOLDS):
             part = (int(article[1][-1]) // 2 - fold) % N_FOLDS
             name = {0: "test", 1: "dev"}.get(part, "train")
             splits.setdefault(f"fold-{fold}/{name}", []).append(doc)
     for folder in ("", *(f"fold-{fold}/" for fold in range(N_FOLDS))):
-        splits[f"{folder}train_dev"] = splits[f"{folder}train"] + splits[f"{folder}dev"]
+        both = (splits.get(f"{folder}{name}", []) for name in ("train", "dev"))
+        splits[f"{folder}train_dev"] = sum(both, [])
     return splits
 
 
-def from_prodigy(nlp: Language, record: Dict[str, Any]) -> Doc:
-    """A doc from a record of Prodigy's `rel.manual`, where a relation names the last
-    token of each of its spans.
+def relabel(source: SourceDoc) -> SourceDoc:
+    """An annotated document with the tutorial's labels.
 
-    nlp (Language): Whose vocab to use.
-    record (Dict[str, Any]): The record.
-    RETURNS (Doc): The doc. A symmetric relation starts at the first mention.
+    source (SourceDoc): The document.
+    RETURNS (SourceDoc): The same with other labels.
     """
-    tokens = record["tokens"]
-    doc = Doc(
-        nlp.vocab,
-        words=[token["text"] for token in tokens],
-        spaces=[token["ws"] for token in tokens],
-    )
-    by_last_token = {
-        span["token_end"]: Span(
-            doc, span["token_start"], span["token_end"] + 1, label=span["label"]
-        )
-        for span in record["spans"]
-    }
-    doc.ents = list(by_last_token.values())
-    relations = []
-    for found in record["relations"]:
-        head, tail = by_last_token[found["head"]], by_last_token[found["child"]]
-        label = TUTORIAL_LABELS[found["label"]]
-        if label in SYMMETRIC and tail.start < head.start:
-            head, tail = tail, head
-        relations.append(Relation(head, tail, label))
-    set_relations(doc, relations)
-    return doc
+    relations = [
+        replace(found, label=TUTORIAL_LABELS[found.label]) for found in source.relations
+    ]
+    return replace(source, relations=relations)
+
+
+def load(
+    nlp: Language,
+    format: str,
+    path: Path,
+    expanded: Counter,
+    change: Callable[[SourceDoc], SourceDoc] = lambda source: source,
+    strict: bool = True,
+) -> List[Doc]:
+    """The docs of a file, as `spacy relext convert` makes them.
+
+    nlp (Language): Whose tokenizer to use.
+    format (str): The format of the file.
+    path (Path): The file.
+    expanded (Counter): Takes, by text, how many mentions ended inside a token.
+    change (Callable[[SourceDoc], SourceDoc]): What to make of each document before.
+    strict (bool): Whether all that would be dropped is an error.
+    RETURNS (List[Doc]): The docs.
+    RAISES (ValueError): Where something is not as the format has it.
+    """
+    docs = []
+    report = Report(strict=strict)
+    builder = DocBuilder(nlp, report)
+    for found in FORMATS[format].read(find(path)):
+        if not isinstance(found, SourceDoc):
+            report.add(found)
+            continue
+        before = report.changed["entity", "expanded"]
+        made = builder.build(change(found))
+        expanded[found.text] += report.changed["entity", "expanded"] - before
+        docs.extend(made)
+    report.check()
+    return docs
 
 
 def find(path: Path) -> Path:
@@ -280,23 +240,6 @@ def find(path: Path) -> Path:
             exits=1,
         )
     return path
-
-
-def _join(
-    nlp: Language, parts: Tuple[str, ...], expanded: Counter
-) -> Tuple[Doc, List[Span]]:
-    """A doc of a text cut at its mentions, and these, each as whole tokens."""
-    doc = nlp.make_doc("".join(parts))
-    mentions = []
-    for i in (1, 3):
-        start = len("".join(parts[:i]))
-        end = start + len(parts[i])
-        span = doc.char_span(start, end, label=NOMINAL, alignment_mode="expand")
-        if (span.start_char, span.end_char) != (start, end):
-            expanded[doc.text] += 1
-        mentions.append(span)
-    doc.ents = mentions
-    return doc, mentions
 
 
 READERS: Dict[str, Callable[[Language, Path, int, Counter], Splits]] = {

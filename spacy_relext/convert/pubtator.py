@@ -34,6 +34,8 @@ def read_pubtator(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
     """
     for file in walk(path, SUFFIXES):
         lines: List[Line] = []
+        if not file.stat().st_size:
+            yield Problem(str(file), "document", DROPPED, "the file is empty")
         for place, line in decode_lines(file):
             if isinstance(line, Problem):
                 yield line

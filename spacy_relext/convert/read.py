@@ -195,6 +195,8 @@ def read_items(
     YIELDS (Union[SourceDoc, Problem]): The documents, and what is none.
     """
     for file in walk(path, JSON_SUFFIXES):
+        if not file.stat().st_size:
+            yield Problem(str(file), "document", DROPPED, "the file is empty")
         for place, record in iter_json(file):
             if isinstance(record, Problem):
                 yield record

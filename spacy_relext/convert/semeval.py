@@ -36,6 +36,8 @@ def read_semeval(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
     """
     for file in walk(path, (".txt",)):
         sentence: Optional[Line] = None
+        if not file.stat().st_size:
+            yield Problem(str(file), "document", DROPPED, "the file is empty")
         for place, line in decode_lines(file):
             if isinstance(line, Problem):
                 yield line

@@ -413,3 +413,12 @@ def test_value_of_another_type_is_told(field, tmp_path):
     path.write_text(json.dumps(DOCCANO) + "\n" + json.dumps(record), encoding="utf8")
     report = convert(path, tmp_path / "output.spacy", format="doccano")
     assert report.written["document"] == report.dropped["document"] == 1
+
+
+@pytest.mark.parametrize("name", [x for x in FORMATS if x not in ("brat", "spacy")])
+def test_empty_file_is_told(name, tmp_path):
+    as_file(tmp_path, name)
+    suffix = ".txt" if name in ("semeval", "pubtator") else ".json"
+    (tmp_path / f"z{suffix}").write_bytes(b"")
+    report = convert(tmp_path, tmp_path / "o.spacy", format=name)
+    assert report.written["document"] == report.dropped["document"] == 1

@@ -36,13 +36,13 @@ def test_semeval(nlp, tmp_path):
     path = tmp_path / "train.txt"
     path.write_bytes(SEMEVAL.replace("\n", "\r\n").encode("utf8"))
     expanded = Counter()
-    cause, whole, other = corpora.iter_semeval(nlp, path, expanded)
+    cause, whole, other = corpora.load(nlp, "semeval", path, expanded)
     assert cause.text == "A storm ruined the harvest."
     [relation] = get_relations(cause)
     assert (relation.label, relation.head.text) == ("Cause-Effect", "storm")
     [relation] = get_relations(whole)
     assert (relation.label, relation.head.text) == ("Component-Whole", "tiles")
-    assert expanded == {whole.text: 1}
+    assert +expanded == {whole.text: 1}
     assert has_relations(other) and not get_relations(other)
     assert [span.label_ for span in other.ents] == ["NOMINAL", "NOMINAL"]
 
@@ -51,34 +51,28 @@ def test_semeval(nlp, tmp_path):
 def test_semeval_without_direction(nlp, tmp_path, label):
     path = tmp_path / "train.txt"
     path.write_text(f'\n7\t"A <e1>storm</e1> hit <e2>us</e2>."\n{label}\n')
-    with pytest.raises(ValueError, match="train.txt:2: expected a sentence"):
-        list(corpora.iter_semeval(nlp, path, Counter()))
+    with pytest.raises(ValueError, match="train.txt:2: relation dropped"):
+        corpora.load(nlp, "semeval", path, Counter())
 
 
-def test_spert_keeps_tokens(nlp):
-    record = {
-        "tokens": ["Ann", "joined", "Acme-Works", "(", "Oslo", ")"],
-        "entities": [
-            {"type": "Peop", "start": 0, "end": 1},
-            {"type": "Org", "start": 2, "end": 3},
-        ],
-        "relations": [{"head": 0, "tail": 1, "type": "Work_For"}],
-    }
-    [doc] = corpora.iter_spert(nlp, [record])
-    assert [token.text for token in doc] == record["tokens"]
-    assert doc.has_unknown_spaces
-    [relation] = get_relations(doc)
-    assert (relation.head.text, relation.tail.text) == ("Ann", "Acme-Works")
-
-
-def test_prodigy(nlp):
+def test_labels_of_the_tutorial(nlp, tmp_path):
     words = ["IL", "-", "2", "binds", "p65", "and", "raises", "p50"]
     bounds = {"IL-2": (0, 2), "p65": (4, 4), "p50": (7, 7)}
+    text = "IL-2 binds p65 and raises p50"
     record = {
-        "tokens": [{"text": word, "ws": word not in "IL-"} for word in words],
+        "text": text,
+        "answer": "accept",
+        "meta": {"source": "PMC-1234-00"},
+        "tokens": [{"text": word, "ws": word not in ("IL", "-", "p50")} for word in words],
         "spans": [
-            {"token_start": start, "token_end": end, "label": "GGP"}
-            for start, end in bounds.values()
+            {
+                "start": text.index(name),
+                "end": text.index(name) + len(name),
+                "token_start": start,
+                "token_end": end,
+                "label": "GGP",
+            }
+            for name, (start, end) in bounds.items()
         ],
         "relations": [
             {"head": 4, "child": 2, "label": "Binds"},
@@ -86,7 +80,11 @@ def test_prodigy(nlp):
             {"head": 2, "child": 7, "label": "Reg"},
         ],
     }
-    doc = corpora.from_prodigy(nlp, record)
+    path = tmp_path / "rel-component" / "annotations.jsonl"
+    path.parent.mkdir()
+    path.write_text(json.dumps(record), encoding="utf8")
+    splits = corpora.read_rel_component(nlp, tmp_path, 0, Counter())
+    [doc] = splits["dev"]
     found = {(x.head.text, x.tail.text, x.label) for x in get_relations(doc)}
     assert found == {("IL-2", "p65", "Binds"), ("IL-2", "p50", "Regulates")}
 
