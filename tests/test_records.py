@@ -36,6 +36,10 @@ def place(span):
     return span.start_char + indent, span.text.strip(), span.label_
 
 
+def places(relation):
+    return place(relation.head), relation.label, place(relation.tail)
+
+
 def texts_of(relations):
     return {(r.head.text, r.head.label_, r.label, r.tail.text, r.tail.label_) for r in relations}
 
@@ -69,7 +73,8 @@ def test_a_doc_of_a_record_shows_the_same(doc):
     shown = as_doc(record, NLP.vocab)
     assert shown.text == doc.text
     assert set(map(place, shown.spans["entities"])) == set(map(place, doc.spans["sc"]))
-    assert len(shown._.relations) == len(doc._.relations)
+    # Of two that differ in spaces at the ends of their mentions, one is shown.
+    assert set(map(places, shown._.relations)) == set(map(places, doc._.relations))
 
 
 def test_sentences_of_a_relation():

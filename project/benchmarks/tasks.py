@@ -40,6 +40,8 @@ LENGTHS = {
     "training.before_update.every": 0.05,
 }
 
+# How often, at the most, a training is looked at.
+LOOKS = 8
 # From which one is chosen.
 THRESHOLDS = [i / 20 for i in range(1, 20)]
 
@@ -261,6 +263,10 @@ def run(
     msg.divider(f"{train_path.parent.name}, {output.stem}")
     paths = {"paths.train": str(train_path), "paths.dev": str(watch_path)}
     config = make_config(config_path, {**settings, **paths}, min_steps)
+    training = config["training"]
+    # A small corpus has many epochs. What is looked at decides nothing, so a few looks do.
+    n_epochs = math.ceil(training["max_epochs"] / LOOKS)
+    training["eval_frequency"] *= n_epochs
     with make_tempdir() as temporary:
         config.to_disk(temporary / "config.cfg")
         trained = folder or temporary / "trained"
