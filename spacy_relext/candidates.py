@@ -1,5 +1,6 @@
 """Which pairs of entities are candidates for a relation."""
 
+from functools import partial
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 import numpy
@@ -12,7 +13,9 @@ from .relation import Relation
 
 # A pair generator narrows (or extends) the pairs of a batch of docs; it is
 # handed all of them. One that has to learn from the training data also has
-# `initialize(relations)` and a settable `state`, a dict of plain values.
+# `initialize(relations)` and a settable `state`, a dict of plain values. None is a
+# closure, as those can't be pickled, and `nlp.pipe(n_process=2)` has to where
+# processes are spawned.
 PairGenerator = Callable[[Sequence[Doc], Pairs], Pairs]
 
 
@@ -34,11 +37,11 @@ def configure_token_window(max_tokens: int) -> PairGenerator:
     RAISES (ValueError): Where `max_tokens` is below 1.
     """
     _check_positive("token_window", "max_tokens", max_tokens)
+    return partial(token_window, max_tokens=max_tokens)
 
-    def token_window(docs: Sequence[Doc], pairs: Pairs) -> Pairs:
-        return pairs.select(count_between(pairs) <= max_tokens)
 
-    return token_window
+def token_window(docs: Sequence[Doc], pairs: Pairs, *, max_tokens: int) -> Pairs:
+    return pairs.select(count_between(pairs) <= max_tokens)
 
 
 @registry.misc("spacy-relext.sentence_window.v1")
@@ -50,25 +53,25 @@ def configure_sentence_window(max_sentences: int) -> PairGenerator:
         a doc with pairs has no sentence boundaries.
     """
     _check_positive("sentence_window", "max_sentences", max_sentences)
+    return partial(sentence_window, max_sentences=max_sentences)
 
-    def sentence_window(docs: Sequence[Doc], pairs: Pairs) -> Pairs:
-        sentence = numpy.zeros(pairs.n_entities, dtype="int64")
-        for i in numpy.unique(pairs.doc[pairs.head]):
-            if not docs[i].has_annotation("SENT_START"):
-                raise ValueError(
-                    "spacy-relext.sentence_window.v1 needs sentence boundaries, and a "
-                    f"doc has none: {docs[i].text[:50]!r}. Put a component that sets "
-                    "them before the relation_extractor ('sentencizer', 'senter' or "
-                    "'parser'), and name it in [training.annotating_components]."
-                )
-            starts = docs[i].to_array("SENT_START") == 1
-            starts[0] = True
-            entities = pairs.doc == i
-            sentence[entities] = numpy.cumsum(starts)[pairs.start[entities]]
-        distance = numpy.abs(sentence[pairs.head] - sentence[pairs.tail])
-        return pairs.select(distance < max_sentences)
 
-    return sentence_window
+def sentence_window(docs: Sequence[Doc], pairs: Pairs, *, max_sentences: int) -> Pairs:
+    sentence = numpy.zeros(pairs.n_entities, dtype="int64")
+    for i in numpy.unique(pairs.doc[pairs.head]):
+        if not docs[i].has_annotation("SENT_START"):
+            raise ValueError(
+                "spacy-relext.sentence_window.v1 needs sentence boundaries, and a "
+                f"doc has none: {docs[i].text[:50]!r}. Put a component that sets "
+                "them before the relation_extractor ('sentencizer', 'senter' or "
+                "'parser'), and name it in [training.annotating_components]."
+            )
+        starts = docs[i].to_array("SENT_START") == 1
+        starts[0] = True
+        entities = pairs.doc == i
+        sentence[entities] = numpy.cumsum(starts)[pairs.start[entities]]
+    distance = numpy.abs(sentence[pairs.head] - sentence[pairs.tail])
+    return pairs.select(distance < max_sentences)
 
 
 @registry.misc("spacy-relext.entity_types.v1")

@@ -1,6 +1,7 @@
 """Precision, recall and F1 of relations."""
 
 from collections import defaultdict
+from functools import partial
 from itertools import product
 from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple
 
@@ -26,12 +27,14 @@ def make_relation_scorer(key: str = "rels", labels: Optional[List[str]] = None) 
     labels (Optional[List[str]]): The labels to score; None for all, also those
         that the component does not know.
     """
+    return partial(_relation_scorer, key, labels)
 
-    def relation_scorer(examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
-        kwargs.update(key=key, labels=labels)
-        return score_relations(examples, **kwargs)
 
-    return relation_scorer
+def _relation_scorer(
+    key: str, labels: Optional[List[str]], examples: Iterable[Example], /, **kwargs: Any
+) -> Dict[str, Any]:
+    kwargs.update(key=key, labels=labels)
+    return score_relations(examples, **kwargs)
 
 
 def score_relations(

@@ -1,10 +1,11 @@
+import pickle
 import subprocess
 import sys
 
 import numpy
 import pytest
 import spacy
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from spacy.util import registry
 
@@ -149,12 +150,66 @@ def test_training_goes_on_with_batches_without_candidates(trained):
     assert nlp.update([empty, *make_examples(nlp)])["relation_extractor"] > 0
 
 
-@pytest.mark.parametrize("n_process", [2])
-def test_other_processes_with_a_tok2vec(trained, n_process):
+def test_other_processes_with_a_tok2vec(trained):
     examples = make_examples(trained)
     docs = [eg.predicted.copy() for eg in examples]
-    processed = list(trained.pipe(docs, n_process=n_process, batch_size=2))
+    processed = list(trained.pipe(docs, n_process=2, batch_size=2))
     assert [triples(d) for d in processed] == [triples(eg.reference) for eg in examples]
+
+
+def test_other_processes_that_are_spawned(trained, tmp_path):
+    """As those of macOS and Windows always are: the pipeline has to be pickled."""
+    trained.to_disk(tmp_path / "model")
+    docs = [eg.predicted for eg in make_examples(trained)]
+    DocBin(docs=docs).to_disk(tmp_path / "docs.spacy")
+    script = tmp_path / "run.py"
+    script.write_text(
+        "import multiprocessing, sys, spacy\n"
+        "from spacy.tokens import DocBin\n"
+        "if __name__ == '__main__':\n"
+        "    multiprocessing.set_start_method('spawn')\n"
+        "    nlp = spacy.load(sys.argv[1])\n"
+        "    docs = DocBin().from_disk(sys.argv[2]).get_docs(nlp.vocab)\n"
+        "    docs = nlp.pipe(docs, n_process=2, batch_size=2)\n"
+        "    sys.stdout.write(' '.join(str(len(doc._.relations)) for doc in docs))\n"
+    )
+    result = subprocess.run(
+        [sys.executable, script, tmp_path / "model", tmp_path / "docs.spacy"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "2 1 0 1 0 0"
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        {"@misc": "spacy-relext.token_window.v1", "max_tokens": 1},
+        {"@misc": "spacy-relext.sentence_window.v1", "max_sentences": 1},
+        {
+            "@misc": "spacy-relext.all_of.v1",
+            "*": {
+                "window": {"@misc": "spacy-relext.token_window.v1", "max_tokens": 1},
+                "types": {"@misc": "spacy-relext.entity_types.v1"},
+            },
+        },
+    ],
+)
+@pytest.mark.parametrize("objective", ["multi_label", "single_label", "adaptive_threshold"])
+def test_survives_pickle(pairs, objective):
+    nlp = make_nlp(pairs=pairs, objective={"@misc": f"spacy-relext.{objective}.v1"})
+    again = pickle.loads(pickle.dumps(nlp))
+    docs = [eg.predicted for eg in make_examples(nlp)]
+    for doc in docs:
+        for token in doc:
+            token.is_sent_start = token.i == 0
+    (pairs, scores), (pairs_again, scores_again) = (
+        x.get_pipe("relation_extractor").predict(docs) for x in (nlp, again)
+    )
+    assert len(pairs) and pairs_again.head.tolist() == pairs.head.tolist()
+    numpy.testing.assert_allclose(scores_again, scores, rtol=1e-5)
 
 
 def test_spans_key_with_nested_and_overlapping_entities():
