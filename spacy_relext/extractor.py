@@ -334,12 +334,19 @@ class RelationExtractor(TrainablePipe):
         found = sorted({relation.label for relation in relations})
         for label in found if labels is None else labels:
             self.add_label(label)
-        if not relations or not self.labels:
+        if not relations:
             raise ValueError(
                 f"{self.name}: the training data have no relations in "
                 "doc._.relations. If they were written as .spacy files, was it with "
                 "DocBin(store_user_data=True)? spaCy's own reader also drops them "
                 "where it splits docs (max_length, gold_preproc)."
+            )
+        # Another extractor of the pipeline may be there for the others.
+        relations = [relation for relation in relations if relation.label in self.labels]
+        if not relations:
+            raise ValueError(
+                f"{self.name}: the labels are {', '.join(self.labels)}, but the relations "
+                f"of the training data have the labels {', '.join(found)}"
             )
         unknown = set(self.cfg["symmetric_labels"]) - set(self.labels)
         if unknown:
@@ -371,6 +378,14 @@ class RelationExtractor(TrainablePipe):
         return self._restore()
 
     def _restore(self) -> "RelationExtractor":
+        n_outputs = self.objective.n_outputs(len(self.labels))
+        if self._is_initialized and self.model.get_dim("nO") != n_outputs:
+            raise ValueError(
+                f"{self.name}: the model that was loaded has "
+                f"{self.model.get_dim('nO')} outputs, but the objective needs {n_outputs} "
+                f"for the labels {', '.join(self.labels)}. The objective must be the one "
+                "that it was trained with."
+            )
         if self.cfg["pairs"]:
             self.pairs.state = self.cfg["pairs"]
         return self

@@ -5,6 +5,7 @@ import sys
 import numpy
 import pytest
 import spacy
+import srsly
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from spacy.util import registry
@@ -371,6 +372,49 @@ def test_two_extractors_share_a_doc(trained):
         trained.remove_pipe("other")
 
 
+def test_of_two_extractors_with_a_label_in_common_the_later_decides(trained):
+    other = make_nlp(name="other", objective={"@misc": "spacy-relext.single_label.v1", "threshold": 1})
+    nlp = spacy.blank("en")
+    for pipes in (["relation_extractor", "other"], ["other", "relation_extractor"]):
+        nlp = spacy.blank("en")
+        for name in pipes:
+            nlp.add_pipe(name, source=other if name == "other" else trained)
+        doc = nlp(make_examples(nlp)[0].predicted)
+        assert len(doc._.relations) == (2 if pipes[-1] == "relation_extractor" else 0)
+
+
+def test_two_extractors_learn_together_on_one_tok2vec():
+    """Each from the relations of its own labels, and in other processes too."""
+    spacy.util.fix_random_seed(0)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tok2vec", config={"model": SMALL["tok2vec"]})
+    listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 32, "upstream": "*"}
+    labels = {"of_firms": ["BASED_IN", "FOUNDED"], "of_people": ["SPOUSE"]}
+    examples = make_examples(nlp)
+    for name, own in labels.items():
+        scorer = {"@scorers": "spacy-relext.relation_scorer.v1", "key": name, "labels": own}
+        config = {
+            "model": {**SMALL, "tok2vec": listener},
+            "pairs": {"@misc": "spacy-relext.entity_types.v1"},
+            "scorer": scorer,
+        }
+        nlp.add_pipe("relation_extractor", name=name, config=config)
+        nlp.config["initialize"]["components"][name] = {"labels": own}
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.005
+    for _ in range(60):
+        nlp.update(examples, sgd=optimizer)
+    docs = [eg.predicted for eg in examples]
+    assert {name: list(nlp.get_pipe(name).labels) for name in labels} == labels
+    # Bo and Dee, both people, in either order.
+    assert len(nlp.get_pipe("of_people").candidates(docs)) == 2
+    scores = nlp.evaluate(make_examples(nlp))
+    assert scores["of_firms_f"] == scores["of_people_f"] == 1
+    assert sorted(scores["of_firms_per_type"]) == labels["of_firms"]
+    processed = nlp.pipe([doc.copy() for doc in docs], n_process=2, batch_size=2)
+    assert [triples(d) for d in processed] == [triples(eg.reference) for eg in examples]
+
+
 def test_trains_on_predicted_entities():
     nlp = spacy.blank("en")
     ruler = nlp.add_pipe("entity_ruler")
@@ -481,6 +525,91 @@ def test_labels_can_be_given_but_not_added_later():
     with pytest.raises(ValueError, match="E922"):
         pipe.add_label("LATE")
     assert pipe.add_label("EARLY") == 0
+
+
+def test_labels_that_no_relation_has():
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe("relation_extractor", config={"model": SMALL})
+    examples = make_examples(nlp)
+    with pytest.raises(ValueError, match="labels are SIBLING, .* labels BASED_IN, FOUNDED, SPOUSE"):
+        pipe.initialize(lambda: examples, nlp=nlp, labels=["SIBLING"])
+
+
+def test_learns_entity_types_of_its_own_labels_alone():
+    nlp = spacy.blank("en")
+    config = {"model": SMALL, "pairs": {"@misc": "spacy-relext.entity_types.v1"}}
+    pipe = nlp.add_pipe("relation_extractor", config=config)
+    examples = make_examples(nlp)
+    pipe.initialize(lambda: examples, nlp=nlp, labels=["SPOUSE"])
+    assert pipe.cfg["pairs"] == {"allowed": [["PER", "PER"]]}
+
+
+@pytest.mark.parametrize("name", ["single_label", "adaptive_threshold"])
+def test_loading_with_an_objective_that_does_not_fit_the_model_is_an_error(trained, name, tmp_path):
+    """It would shift the labels by one."""
+    trained.to_disk(tmp_path)
+    objective = {"@misc": f"spacy-relext.{name}.v1"}
+    config = {"components": {"relation_extractor": {"objective": objective}}}
+    with pytest.raises(ValueError, match="has 3 outputs, but the objective needs 4 .*BASED_IN"):
+        spacy.load(tmp_path, config=config)
+
+
+def test_loading_with_labels_that_do_not_fit_the_model_is_an_error(trained, tmp_path):
+    trained.to_disk(tmp_path)
+    path = tmp_path / "relation_extractor" / "cfg"
+    srsly.write_json(path, {**srsly.read_json(path), "labels": ["FOUNDED", "SPOUSE"]})
+    with pytest.raises(ValueError, match="needs 2 for the labels FOUNDED, SPOUSE"):
+        spacy.load(tmp_path)
+
+
+def test_relation_of_an_unknown_label_is_left_alone(trained):
+    doc = make_examples(trained)[0].predicted.copy()
+    person, _, place = doc.ents
+    doc._.relations = [Relation(place, person, "UNKNOWN", 0.5)]
+    assert triples(trained(doc)) == {
+        ("Ada", "FOUNDED", "Kestrel"), ("Kestrel", "BASED_IN", "Cork"), ("Cork", "UNKNOWN", "Ada"),
+    }  # fmt: skip
+
+
+def test_entities_at_identical_offsets():
+    """They have no relation to each other; each has its own to a third."""
+    nlp = spacy.blank("en")
+    examples = make_examples(nlp)
+    for eg in examples:
+        for doc in (eg.predicted, eg.reference):
+            doc.spans["sc"] = [*doc.ents, *(Span(doc, e.start, e.end, "TWIN") for e in doc.ents)]
+    nlp = make_nlp(examples, n_updates=60, spans_key="sc")
+    docs = [eg.predicted for eg in examples]
+    assert len(nlp.get_pipe("relation_extractor").candidates(docs)) == 4 * (6 + 6 + 2 + 2)
+    found = [{(r.head.text, r.head.label_, r.label, r.tail.text, r.tail.label_) for r in doc._.relations} for doc in nlp.pipe(docs)]
+    assert found[:2] == [
+        {("Ada", "PER", "FOUNDED", "Kestrel", "ORG"), ("Kestrel", "ORG", "BASED_IN", "Cork", "LOC")},
+        {("Bo", "PER", "SPOUSE", "Dee", "PER")},
+    ]
+    assert nlp.evaluate(examples)["rels_f"] == 1
+
+
+@pytest.mark.parametrize("objective", ["multi_label", "single_label", "adaptive_threshold"])
+@pytest.mark.parametrize("context", [None, "max", "attention"])
+def test_vectors_that_are_no_numbers_harm_no_other_doc(objective, context, monkeypatch):
+    nlp = make_nlp(
+        n_updates=60,
+        objective={"@misc": f"spacy-relext.{objective}.v1"},
+        model={**SMALL, "context": context},
+        symmetric_labels=["SPOUSE"],
+    )
+    tok2vec = nlp.get_pipe("relation_extractor").model.get_ref("tok2vec")
+    forward = tok2vec._func
+
+    def spoil_second_doc(model, docs, is_train):
+        vectors, backprop = forward(model, docs, is_train)
+        return [x * numpy.nan if i == 1 else x for i, x in enumerate(vectors)], backprop
+
+    monkeypatch.setattr(tok2vec, "_func", spoil_second_doc)
+    docs = [eg.predicted for eg in make_examples(nlp)]
+    with pytest.warns(UserWarning, match="not a number"):
+        docs = list(nlp.pipe(docs))
+    assert [len(doc._.relations) for doc in docs] == [2, 0, 0, 1, 0, 0]
 
 
 def test_scores_that_are_no_numbers_give_no_relation(trained):
