@@ -1,5 +1,8 @@
 import pickle
+import subprocess
+import sys
 
+import numpy
 import pytest
 import spacy
 from spacy.tokens import Doc, DocBin, Span
@@ -120,6 +123,13 @@ def test_later_knowledge_of_an_entity_is_seen(doc):
     assert doc._.relations[0].tail.kb_id_ == "Q1"
 
 
+def test_of_an_entity_in_both_places_that_of_the_doc_is_taken(doc):
+    """As it is the one that an entity linker knows more of."""
+    ada, *_ = doc.ents
+    doc.spans["sc"] = [Span(doc, ada.start, ada.end, label="PER")]
+    check(doc)
+
+
 def test_entities_of_span_groups_are_found(nlp):
     doc = nlp("University of Cork")
     whole, part = Span(doc, 0, 3, label="ORG", kb_id="Q2"), Span(doc, 2, 3, label="LOC")
@@ -143,6 +153,19 @@ def test_same_relation_twice_is_kept_once(doc):
     assert [rel.score for rel in doc._.relations] == [0.9]
 
 
+def test_relations_of_mentions_that_nest_are_kept_apart(doc):
+    ada, *_, cork = doc.ents
+    mentions = [(h, t) for h in (ada, doc[0:1]) for t in (cork, doc[7:9], doc[8:9])]
+    doc._.relations = [Relation(*pair, "FROM") for pair in mentions]
+    assert len(doc._.relations) == 6
+
+
+@pytest.mark.parametrize("role, bounds", [("head", [(1, 1), (6, 7)]), ("tail", [(6, 7), (1, 1)])])
+def test_span_without_tokens_is_an_error(doc, role, bounds):
+    with pytest.raises(ValueError, match=f"{role} of a 'FROM' relation must be a span with tokens"):
+        doc._.relations = [Relation(*(doc[i:j] for i, j in bounds), "FROM")]
+
+
 @pytest.mark.parametrize("score", [float("nan"), -0.1, 1.5])
 def test_impossible_score_is_an_error(doc, score):
     with pytest.raises(ValueError, match="between 0 and 1"):
@@ -161,6 +184,29 @@ def test_anything_else_is_an_error(doc):
         doc._.relations = [("Ada", "Bo", "SPOUSE")]
     with pytest.raises(ValueError, match="label"):
         doc._.relations = [Relation(doc.ents[0], doc.ents[1], "")]
+
+
+def test_extension_that_another_package_put_over_ours_is_named(nlp, doc):
+    pipe = nlp.add_pipe("relation_extractor")
+    prediction = pipe.candidates([doc]), numpy.zeros((12, 0), dtype="float32")
+    pipe.set_annotations([doc], prediction)
+    default, method, getter, setter = Doc.get_extension("relations")
+    Doc.set_extension("relations", method=repr, force=True)
+    try:
+        with pytest.raises(ValueError, match="registered already, by builtins"):
+            pipe.set_annotations([doc], prediction)
+    finally:
+        Doc.set_extension("relations", getter=getter, setter=setter, force=True)
+
+
+def test_extension_of_another_package_does_not_hinder_the_import():
+    code = (
+        "from spacy.tokens import Doc\n"
+        "Doc.set_extension('relations', default=[])\n"
+        "import spacy, spacy_relext.extractor\n"
+        "spacy.blank('en').add_pipe('sentencizer')\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
 def test_extension_of_another_package_is_named():
