@@ -4,6 +4,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from spacy.util import registry
 
+from spacy_relext import Relation
 from spacy_relext.corpus import hand_entities_over
 
 from .test_extractor import make_examples, make_nlp, triples
@@ -121,6 +122,23 @@ def test_augmented_examples_get_their_entities_too(path):
 def test_no_path():
     with pytest.raises(ValueError, match="E913"):
         read(None)
+
+
+def test_max_length_of_zero_keeps_relations_where_splitting_loses_them(tmp_path):
+    """What spaCy's own reader does, and why ours does not offer it."""
+    doc = NLP("Ada founded Kestrel. Bo left.")
+    doc[4].is_sent_start = True
+    doc.ents = [Span(doc, 0, 1, "PER"), Span(doc, 2, 3, "ORG")]
+    doc._.relations = [Relation(*doc.ents, "FOUNDED")]
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "dev.spacy")
+    reader = registry.readers.get("spacy.Corpus.v1")
+
+    def kept(**options):
+        examples = reader(tmp_path, **{"gold_preproc": False, **options})(NLP)
+        return [len(eg.reference._.relations) for eg in examples]
+
+    assert kept(max_length=0) == [1]
+    assert kept(max_length=5) == kept(gold_preproc=True) == [0, 0]
 
 
 def test_max_length_is_not_offered(path):
