@@ -22,6 +22,7 @@ from .writers import get_annotations
 SUFFIXES = (".ann",)
 
 LINE = re.compile(r"([TREAMN#*]\S*)\t")
+LINE_BEGIN = re.compile(r"[TREAMN#]\d+\s|\*\s")
 ENTITY = re.compile(r"(\S+) (\d+ \d+(?:;\d+ \d+)*)")
 # What brat calls the arguments of a binary relation; by these names, or in this order.
 ARGUMENT = re.compile(r"([^\s:]+):(\S+)")
@@ -68,8 +69,8 @@ def read_brat(path: Path) -> Iterator[Any]:
 
 
 def _split(annotation: str, path: Path) -> Tuple[List[Line], List[Problem]]:
-    """The lines. What begins as none belongs to the text of the entity before: its text
-    had a line break in it."""
+    """The lines. What begins as none belongs to the text of the entity before, as long as
+    that is shorter than its offsets say: it had a line break in it."""
     lines: List[Line] = []
     problems = []
     for number, text in enumerate(annotation.split("\n"), 1):
@@ -79,12 +80,23 @@ def _split(annotation: str, path: Path) -> Tuple[List[Line], List[Problem]]:
         match = LINE.match(text)
         if match:
             lines.append(Line(match[1], text[match.end() :].split("\t"), place))
-        elif lines and lines[-1].id[0] == "T" and len(lines[-1].columns) > 1:
+        elif lines and _is_cut_off(lines[-1]):
             lines[-1].columns[-1] += f"\n{text}"
         else:
+            # One whose tab is lost, say, is still of a kind.
+            kind = KIND[text[0]] if LINE_BEGIN.match(text) else "note"
             reason = f"not a line of brat standoff: {text[:60]!r}"
-            problems.append(Problem(place, "note", DROPPED, reason))
+            problems.append(Problem(place, kind, DROPPED, reason))
     return lines, problems
+
+
+def _is_cut_off(line: Line) -> bool:
+    """Whether it is an entity whose text is shorter than its offsets say."""
+    match = ENTITY.fullmatch(line.columns[0].strip())
+    if line.id[0] != "T" or not match or len(line.columns) < 2:
+        return False
+    offsets = [int(x) for x in re.findall(r"\d+", match[2])]
+    return len(line.columns[-1]) < sum(offsets[1::2]) - sum(offsets[::2])
 
 
 class _Standoff:

@@ -122,6 +122,15 @@ def test_bad_lines(tmp_path, line, kind, reason):
     assert reason in told[1][0] and "one.ann" in told[1][0]
 
 
+def test_line_whose_tab_is_lost_is_of_its_kind(tmp_path):
+    """It belongs to no entity before it, whose text is whole."""
+    write(tmp_path, "T1\tPERSON 0 4\tMira\nR1 KNOWS Arg1:T1 Arg2:T1\n")
+    [doc], report = convert(tmp_path)
+    assert [ent.text for ent in doc.ents] == ["Mira"]
+    assert report.read["relation"] == report.dropped["relation"] == 1
+    assert "one.ann:2: not a line of brat standoff" in report.sorts()[0][1][0]
+
+
 def test_no_standoff(tmp_path):
     write(tmp_path, "what is this\n")
     _, report = convert(tmp_path)
