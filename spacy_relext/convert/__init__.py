@@ -79,10 +79,10 @@ def guess_format(path: Path) -> str:
     files = (file for file in walk(path, ()) if file.is_file())
     found: Dict[str, Path] = {}
     for file in islice(files, N_GUESSED):
-        head = peek(file)
-        for name, format in FORMATS.items():
-            if format.is_it(head):
-                found.setdefault(name, file)
+        for head in peek(file):
+            for name, format in FORMATS.items():
+                if format.is_it(head):
+                    found.setdefault(name, file)
     if len(found) == 1:
         return next(iter(found))
     those = ", ".join(f"{name} ({file})" for name, file in found.items())

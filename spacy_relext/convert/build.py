@@ -106,12 +106,19 @@ class DocBuilder:
             if reason:
                 self._drop_entity(entity, reason)
                 continue
-            entity = _strip(source.text, entity)
-            entities[entity.id] = entity
+            entities[entity.id] = self._strip(source.text, entity)
             if entity.cluster:
-                clusters.setdefault(entity.cluster, []).append(entity)
+                clusters.setdefault(entity.cluster, []).append(entities[entity.id])
         relations = []
         for relation in source.relations:
+            reason = ""
+            if not relation.label:
+                reason = "it has no label"
+            elif not 0 <= relation.score <= 1:
+                reason = f"its score {relation.score} is not between 0 and 1"
+            if reason:
+                self._drop(relation.place, "relation", reason)
+                continue
             ends = []
             for end in (relation.head, relation.tail):
                 found = [entities[end]] if end in entities else clusters.get(end, [])
@@ -130,6 +137,17 @@ class DocBuilder:
         return replace(
             source, entities=list(entities.values()), relations=relations, problems=[]
         )
+
+    def _strip(self, text: str, entity: SourceEntity) -> SourceEntity:
+        """An entity without the whitespace around it, which no token begins or ends
+        with."""
+        found = text[entity.start : entity.end]
+        if found == found.strip():
+            return entity
+        reason = f"{found!r} has whitespace around it"
+        self.report.add(Problem(entity.place, "entity", "trimmed", reason))
+        start = entity.start + len(found) - len(found.lstrip())
+        return replace(entity, start=start, end=start + len(found.strip()))
 
     def _cut(self, source: SourceDoc) -> List[SourceDoc]:
         if self.options.cut == "line":
@@ -230,6 +248,8 @@ class DocBuilder:
         elif (span.start_char, span.end_char) != (entity.start, entity.end):
             found = text[entity.start : entity.end]
             reason = f"{found!r} begins or ends within a token, and becomes {span.text!r}"
+            if (span.start_char, span.end_char) == (entity.start, entity.end + 1):
+                reason += "; perhaps its end is given as included"
             self.report.add(Problem(entity.place, "entity", "expanded", reason))
         return span
 
@@ -280,6 +300,7 @@ def find_fault(text: str, entity: SourceEntity) -> str:
             "both are counted from 1": text[max(0, start - 1) : max(0, end - 1)],
             "its offsets are bytes": _cut_coded(text, "utf-8", start, end),
             "its offsets count UTF-16": _cut_coded(text, "utf-16-le", 2 * start, 2 * end),
+            "its offsets count CRLF as one": text.replace("\r\n", "\n")[start:end],
         }
         for guess, found in guesses.items():
             if _plain(found) == _plain(said):
@@ -293,14 +314,6 @@ def _cut_coded(text: str, coding: str, start: int, end: int) -> str:
 
 def _plain(text: str) -> str:
     return "".join(text.split())
-
-
-def _strip(text: str, entity: SourceEntity) -> SourceEntity:
-    """An entity without the whitespace around it, which no token begins or ends with."""
-    found = text[entity.start : entity.end]
-    start = entity.start + len(found) - len(found.lstrip())
-    end = start + len(found.strip())
-    return replace(entity, start=start, end=end)
 
 
 def _closest(

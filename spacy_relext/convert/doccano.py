@@ -2,12 +2,12 @@
 the ids of their entities. See https://doccano.github.io/doccano."""
 
 from pathlib import Path
-from typing import Any, Dict, Iterator, Union
+from typing import Any, Dict, Iterator, List, Union
 
 from spacy.tokens import Doc
 
 from ..layout import as_key
-from .read import Head, read_records
+from .read import Head, build_each, read_records
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 from .writers import JsonLinesWriter, get_annotations
 
@@ -41,18 +41,21 @@ def write_doccano(path: Path) -> JsonLinesWriter:
 
 
 def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
-    entities = [
-        SourceEntity(
-            str(e["id"]), int(e["start_offset"]), int(e["end_offset"]), e["label"], place
-        )
-        for e in record.get("entities", [])
-    ]
-    relations = [
-        SourceRelation(str(r["from_id"]), str(r["to_id"]), r["type"], place)
-        for r in record.get("relations", [])
-    ]
+    problems: List[Problem] = []
+
+    def as_entity(e: Dict[str, Any]) -> SourceEntity:
+        start, end = int(e["start_offset"]), int(e["end_offset"])
+        return SourceEntity(str(e["id"]), start, end, e["label"], place)
+
+    def as_relation(r: Dict[str, Any]) -> SourceRelation:
+        return SourceRelation(str(r["from_id"]), str(r["to_id"]), r["type"], place)
+
+    entities = build_each(record.get("entities"), as_entity, "entity", place, problems)
+    relations = build_each(
+        record.get("relations"), as_relation, "relation", place, problems
+    )
     name = str(record.get("id", place))
-    return SourceDoc(name, place, record["text"], entities, relations)
+    return SourceDoc(name, place, record["text"], entities, relations, problems)
 
 
 def _as_line(doc: Doc, position: int) -> Dict[str, Any]:

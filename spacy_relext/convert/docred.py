@@ -7,9 +7,9 @@ A relation is given to those mentions of its two entities that stand closest to 
 
 from itertools import accumulate, chain
 from pathlib import Path
-from typing import Any, Dict, Iterator, Union
+from typing import Any, Dict, Iterator, Tuple, Union
 
-from .read import Head, read_records
+from .read import Head, build_each, read_records
 from .source import Problem, SourceDoc
 from .tokens import TokenDoc
 
@@ -35,14 +35,24 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
     starts = [0, *accumulate(len(sent) for sent in sents)]
     for start in starts[:-1]:
         doc.add_sentence(start)
-    for i, mentions in enumerate(record["vertexSet"]):
-        for j, mention in enumerate(mentions):
-            offset = starts[mention["sent_id"]]
-            start, end = (offset + position for position in mention["pos"])
-            doc.add_entity(f"{i}_{j}", start, end, mention["type"], cluster=f"entity {i}")
-    labels = record.get("labels", [])
-    for label in labels:
+
+    def add_mention(named: Tuple[str, str, Dict[str, Any]]) -> None:
+        id, cluster, mention = named
+        offset = starts[mention["sent_id"]]
+        start, end = (offset + position for position in mention["pos"])
+        doc.add_entity(id, start, end, mention["type"], cluster=cluster)
+
+    def add_relation(label: Dict[str, Any]) -> bool:
         doc.add_relation(f"entity {label['h']}", f"entity {label['t']}", label["r"])
-    if any(label.get("evidence") for label in labels):
+        return bool(label.get("evidence"))
+
+    mentions = (
+        (f"{i}_{j}", f"entity {i}", mention)
+        for i, vertex in enumerate(record["vertexSet"])
+        for j, mention in enumerate(vertex)
+    )
+    build_each(mentions, add_mention, "entity", place, doc.problems)
+    labels = record.get("labels")
+    if any(build_each(labels, add_relation, "relation", place, doc.problems)):
         doc.note("docs have no place for evidence sentences")
     return doc.as_source()

@@ -7,9 +7,9 @@ See https://github.com/dwadden/dygiepp/blob/master/doc/data.md.
 
 from itertools import chain
 from pathlib import Path
-from typing import Any, Dict, Iterator, Union
+from typing import Any, Dict, Iterator, List, Union
 
-from .read import Head, read_records
+from .read import Head, build_each, read_records
 from .source import Problem, SourceDoc
 from .tokens import TokenDoc
 
@@ -43,33 +43,44 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
         for first, last in mentions
     }
     known = set()
-    for first, last, label, *_ in chain.from_iterable(record["ner"]):
+
+    def add_entity(found: List[Any]) -> None:
+        first, last, label, *_ = found
         id = _name(first, last)
         doc.add_entity(
             # Of a second label for the same tokens both are told.
             id if id not in known else f"{id} {label}",
             first,
-            last + 1,
+            last,
             label,
+            end_included=True,
             cluster=clusters.pop((first, last), ""),
         )
         known.add(id)
-    for first, last in clusters:
-        if _name(first, last) not in known:
-            doc.note("a mention in a cluster is no entity")
-    for one, two, three, four, label, *_ in chain.from_iterable(
-        record.get("relations", [])
-    ):
+
+    def add_relation(found: List[Any]) -> None:
+        one, two, three, four, label, *_ = found
         doc.add_relation(_name(one, two), _name(three, four), label)
-    for event in chain.from_iterable(record.get("events", [])):
+
+    def add_event(event: List[Any]) -> None:
         (trigger, *rest), *arguments = event
         first, last = (trigger, trigger) if len(rest) == 1 else (trigger, rest[0])
         if _name(first, last) not in known:
             label = next(part for part in rest if isinstance(part, str))
-            doc.add_entity(_name(first, last), first, last + 1, label)
+            doc.add_entity(_name(first, last), first, last, label, end_included=True)
             known.add(_name(first, last))
         for start, end, role, *_ in arguments:
             doc.add_relation(_name(first, last), _name(start, end), role)
+
+    entities, relations, events = (
+        chain.from_iterable(record.get(key) or ()) for key in ("ner", "relations", "events")
+    )
+    build_each(entities, add_entity, "entity", place, doc.problems)
+    for first, last in clusters:
+        if _name(first, last) not in known:
+            doc.note("a mention in a cluster is no entity")
+    build_each(relations, add_relation, "relation", place, doc.problems)
+    build_each(events, add_event, "relation", place, doc.problems)
     return doc.as_source()
 
 

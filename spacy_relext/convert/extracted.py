@@ -1,12 +1,13 @@
 """The records of `spacy relext extract`, JSON lines."""
 
 from pathlib import Path
-from typing import Any, Dict, Iterator, Union
+from typing import Any, Dict, Iterator, List, Union
 
 from spacy.tokens import Doc
 
 from ..records import as_record
-from .read import Head, read_records
+from .read import Head, build_each, read_records
+from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 from .spacy_docs import get_entity_groups
 from .writers import JsonLinesWriter, get_annotations
@@ -36,9 +37,14 @@ def write_extracted(path: Path) -> JsonLinesWriter:
     return JsonLinesWriter(path, _as_line)
 
 
-def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
-    entities = [
-        SourceEntity(
+def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
+    if "error" in record:
+        reason = f"the pipeline failed on it: {record['error']}"
+        return Problem(place, "document", DROPPED, reason)
+    problems: List[Problem] = []
+
+    def as_entity(e: Dict[str, Any]) -> SourceEntity:
+        return SourceEntity(
             str(e["id"]),
             e["start"],
             e["end"],
@@ -47,16 +53,17 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
             text=e.get("text"),
             kb_id=e.get("kb_id", ""),
         )
-        for e in record["entities"]
-    ]
-    relations = [
-        SourceRelation(
-            str(r["head"]), str(r["tail"]), r["label"], place, r.get("score", 1.0)
-        )
-        for r in record.get("relations", [])
-    ]
+
+    def as_relation(r: Dict[str, Any]) -> SourceRelation:
+        ends = str(r["head"]), str(r["tail"])
+        return SourceRelation(*ends, r["label"], place, r.get("score", 1.0))
+
+    entities = build_each(record["entities"], as_entity, "entity", place, problems)
+    relations = build_each(
+        record.get("relations"), as_relation, "relation", place, problems
+    )
     name = str(record.get("id") or place)
-    return SourceDoc(name, place, record["text"], entities, relations)
+    return SourceDoc(name, place, record["text"], entities, relations, problems)
 
 
 def _as_line(doc: Doc, position: int) -> Dict[str, Any]:

@@ -4,10 +4,12 @@ Wikidata; and the JSON lines that OpenNRE makes of it and of other corpora.
 See https://github.com/thunlp/FewRel.
 """
 
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple, Union
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
-from .read import Head, read_items
+from .read import Head, build_source, read_items
+from .report import DROPPED
 from .source import Problem, SourceDoc
 from .tokens import TokenDoc
 
@@ -36,16 +38,23 @@ def read_fewrel(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
     return read_items(path, _as_sources)
 
 
-def _as_sources(record: Dict[str, Any], place: str) -> Iterator[SourceDoc]:
-    if "h" in record:
-        yield _as_source(record, record["relation"], place)
+def _as_sources(record: Any, place: str) -> Iterator[Union[SourceDoc, Problem]]:
+    if not isinstance(record, dict) or not record or "h" in record:
+        yield build_source(_as_source, record, place)
         return
     for label, instances in record.items():
+        if not isinstance(instances, list):
+            reason = f"not of this format: {label!r} has no list of sentences"
+            yield Problem(place, "document", DROPPED, reason)
+            continue
         for i, instance in enumerate(instances):
-            yield _as_source(instance, label, f"{place}, {label} {i}")
+            labelled = partial(_as_source, label=label)
+            yield build_source(labelled, instance, f"{place}, {label} {i}")
 
 
-def _as_source(instance: Dict[str, Any], label: str, place: str) -> SourceDoc:
+def _as_source(
+    instance: Dict[str, Any], place: str, label: Optional[str] = None
+) -> SourceDoc:
     doc = TokenDoc(place, place, instance.get("tokens") or instance["token"])
     for end in ("h", "t"):
         name, kb_id, tokens = _read_end(instance[end])
@@ -54,6 +63,7 @@ def _as_source(instance: Dict[str, Any], label: str, place: str) -> SourceDoc:
         doc.add_entity(end, start, stop, ENTITY, kb_id=kb_id)
         for _ in tokens[1:]:
             doc.note("another mention of the head or tail")
+    label = instance["relation"] if label is None else label
     if label not in NO_RELATION:
         doc.add_relation("h", "t", label)
     return doc.as_source()

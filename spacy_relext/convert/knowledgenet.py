@@ -4,7 +4,7 @@ them: [head start, head end, tail start, tail end, label]."""
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Union
 
-from .read import Head, read_records
+from .read import Head, build_each, read_records
 from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 
@@ -37,15 +37,22 @@ def read_knowledgenet(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
 
 def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
     entities: Dict[str, SourceEntity] = {}
-    relations: List[SourceRelation] = []
     problems: List[Problem] = []
-    for head_start, head_end, tail_start, tail_end, label in record["relations"]:
-        ids = []
-        for start, end in ((head_start, head_end), (tail_start, tail_end)):
-            id = f"{start}–{end}"
-            entities.setdefault(id, SourceEntity(id, start, end, ENTITY, place))
-            ids.append(id)
-        relations.append(SourceRelation(*ids, label, place))
+
+    def as_relation(found: List[Any]) -> SourceRelation:
+        head_start, head_end, tail_start, tail_end, label = found
+        relation = SourceRelation(
+            f"{head_start}–{head_end}", f"{tail_start}–{tail_end}", label, place
+        )
+        ends = [
+            SourceEntity(relation.head, head_start, head_end, ENTITY, place),
+            SourceEntity(relation.tail, tail_start, tail_end, ENTITY, place),
+        ]
+        for entity in ends:
+            entities.setdefault(entity.id, entity)
+        return relation
+
+    relations = build_each(record["relations"], as_relation, "relation", place, problems)
     if "annotated_properties" in record:
         reason = "docs have no place for the properties that a passage was annotated for"
         problems.append(Problem(place, "note", DROPPED, reason))

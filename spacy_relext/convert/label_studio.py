@@ -8,7 +8,7 @@ See https://labelstud.io/guide/export.
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Union
 
-from .read import Head, read_records
+from .read import Head, build_each, read_records
 from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 
@@ -45,22 +45,20 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
     def drop(kind: str, reason: str) -> None:
         problems.append(Problem(place, kind, DROPPED, reason))
 
-    for _ in annotations[1:]:
-        drop("note", "a second annotation of the same text")
-    for result in annotations[0]["result"]:
-        if result["type"] == "relation":
-            ends = (str(result["from_id"]), str(result["to_id"]))
-            ways = {"left": [ends[::-1]], "bi": [ends, ends[::-1]]}
-            labels = result.get("labels") or []
-            if not labels:
-                drop("relation", "it has no label")
-            for head, tail in ways.get(result.get("direction", "right"), [ends]):
-                relations.extend(SourceRelation(head, tail, x, place) for x in labels)
-            continue
+    def add_relation(result: Dict[str, Any]) -> None:
+        ends = (str(result["from_id"]), str(result["to_id"]))
+        ways = {"left": [ends[::-1]], "bi": [ends, ends[::-1]]}
+        labels = result.get("labels") or []
+        if not labels:
+            drop("relation", "it has no label")
+        for head, tail in ways.get(result.get("direction", "right"), [ends]):
+            relations.extend(SourceRelation(head, tail, x, place) for x in labels)
+
+    def add_region(result: Dict[str, Any]) -> None:
         value = result.get("value") or {}
-        if "start" not in value or "end" not in value:
+        if result["type"] != "labels" and not {"start", "end"} <= set(value):
             drop("note", f"docs have no place for a result of type {result['type']!r}")
-            continue
+            return
         label, *more = value.get("labels") or value.get(result["type"]) or [""]
         entity = SourceEntity(
             id=str(result["id"]),
@@ -72,6 +70,15 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
             attributes=tuple(("label", other) for other in more),
         )
         entities.append(entity)
+
+    for _ in annotations[1:]:
+        drop("note", "a second annotation of the same text")
+    results: Dict[bool, List[Dict[str, Any]]] = {True: [], False: []}
+    for result in annotations[0]["result"]:
+        is_relation = isinstance(result, dict) and result.get("type") == "relation"
+        results[is_relation].append(result)
+    build_each(results[False], add_region, "entity", place, problems)
+    build_each(results[True], add_relation, "relation", place, problems)
     text = _find_text(data, entities)
     name = str(record.get("id", place))
     return SourceDoc(name, place, text, entities, relations, problems)

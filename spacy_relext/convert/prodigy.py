@@ -4,11 +4,11 @@ What was not accepted is skipped. See https://prodi.gy/docs/api-interfaces#relat
 """
 
 from pathlib import Path
-from typing import Any, Dict, Iterator, Tuple, Union
+from typing import Any, Dict, Iterator, List, Tuple, Union
 
 from spacy.tokens import Doc, Span
 
-from .read import Head, read_records
+from .read import Head, build_each, read_records
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation, join_words
 from .writers import JsonLinesWriter, get_annotations
 
@@ -49,27 +49,34 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
     text, tokens = record["text"], record.get("tokens") or []
     words = [token["text"] for token in tokens]
     spaces = [token.get("ws", True) for token in tokens]
-    # Tokens that are not the text are of another one.
-    kept = bool(words) and join_words(words, spaces)[0] == text
-    entities, ids = [], {}
-    for i, span in enumerate(record.get("spans") or []):
-        id = f"span {i}"
+    # Tokens that are not the text are of another one. And none is without a character.
+    kept = bool(words) and all(words) and join_words(words, spaces)[0] == text
+    ids: Dict[Any, str] = {}
+    problems: List[Problem] = []
+
+    def as_entity(indexed: Tuple[int, Dict[str, Any]]) -> SourceEntity:
+        i, span = indexed
         start, end = int(span["start"]), int(span["end"])
         label, said = span.get("label") or "", span.get("text")
-        entities.append(SourceEntity(id, start, end, label, place, text=said))
-        ids.setdefault((start, end), id)
+        entity = SourceEntity(f"span {i}", start, end, label, place, text=said)
+        ids.setdefault((start, end), entity.id)
         if "token_end" in span:
-            ids.setdefault(span["token_end"], id)
+            ids.setdefault(span["token_end"], entity.id)
+        return entity
 
     def find(relation: Dict[str, Any], end: str) -> str:
         span = relation.get(f"{end}_span") or {}
         offsets: Tuple[Any, Any] = (span.get("start"), span.get("end"))
         return ids.get(offsets) or ids.get(relation[end]) or f"token {relation[end]}"
 
-    relations = [
-        SourceRelation(find(r, "head"), find(r, "child"), r.get("label") or "", place)
-        for r in record.get("relations") or []
-    ]
+    def as_relation(r: Dict[str, Any]) -> SourceRelation:
+        return SourceRelation(find(r, "head"), find(r, "child"), r.get("label") or "", place)
+
+    spans = enumerate(record.get("spans") or ())
+    entities = build_each(spans, as_entity, "entity", place, problems)
+    relations = build_each(
+        record.get("relations"), as_relation, "relation", place, problems
+    )
     meta = record.get("meta") or {}
     name = meta.get("id") or meta.get("source") if isinstance(meta, dict) else None
     return SourceDoc(
@@ -78,6 +85,7 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
         text=text,
         entities=entities,
         relations=relations,
+        problems=problems,
         words=words if kept else None,
         spaces=spaces if kept else None,
     )

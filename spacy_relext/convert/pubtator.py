@@ -10,12 +10,13 @@ import re
 from pathlib import Path
 from typing import Dict, Iterator, List, Tuple, Union
 
-from .read import Head, decode_lines, walk
+from .read import Head, decode_lines, tell_empty, walk
 from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 
 TEXT = re.compile(r"([^|\t]+)\|([ta])\|(.*)")
 SUFFIXES = (".txt", ".pubtator")
+NUMBER = re.compile(r"-?\d+")
 NO_ID = ("-1", "-", "")
 
 Line = Tuple[str, str]
@@ -33,20 +34,24 @@ def read_pubtator(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
     YIELDS (Union[SourceDoc, Problem]): The documents, and what is none.
     """
     for file in walk(path, SUFFIXES):
-        lines: List[Line] = []
-        if not file.stat().st_size:
-            yield Problem(str(file), "document", DROPPED, "the file is empty")
-        for place, line in decode_lines(file):
-            if isinstance(line, Problem):
-                yield line
-                continue
-            match = TEXT.fullmatch(line)
-            if match and match[2] == "t" and lines:
-                yield _as_source(lines)
-                lines = []
-            lines.append((place, line))
-        if lines:
+        yield from tell_empty(file, _read_file(file))
+
+
+def _read_file(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
+    lines: List[Line] = []
+    name = None
+    for place, line in decode_lines(path):
+        if isinstance(line, Problem):
+            yield line
+            continue
+        match = TEXT.fullmatch(line)
+        if match and lines and (match[2] == "t" or match[1] != name):
             yield _as_source(lines)
+            lines = []
+        name = match[1] if match else name
+        lines.append((place, line))
+    if lines:
+        yield _as_source(lines)
 
 
 def _as_source(lines: List[Line]) -> Union[SourceDoc, Problem]:
@@ -63,7 +68,15 @@ def _as_source(lines: List[Line]) -> Union[SourceDoc, Problem]:
             texts[match[2]] = match[3]
             continue
         columns = line.split("\t")
-        if len(columns) >= 5 and columns[1].isdigit() and columns[2].isdigit():
+        is_mention = len(columns) >= 5 and all(map(NUMBER.fullmatch, columns[1:3]))
+        kind = "entity" if is_mention else "relation" if len(columns) >= 4 else "note"
+        if kind == "note":
+            reason = f"neither a mention nor a relation: {line[:60]!r}"
+            problems.append(Problem(place_of, kind, DROPPED, reason))
+        elif columns[0] != name:
+            reason = f"it is of document {columns[0]!r}, and stands in {name!r}"
+            problems.append(Problem(place_of, kind, DROPPED, reason))
+        elif is_mention:
             kb_id = columns[5].strip() if len(columns) > 5 else ""
             kb_id = "" if kb_id in NO_ID else kb_id
             entities.append(
@@ -78,11 +91,8 @@ def _as_source(lines: List[Line]) -> Union[SourceDoc, Problem]:
                     cluster=kb_id,
                 )
             )
-        elif len(columns) >= 4:
-            ends.append((columns[2], columns[3].strip(), columns[1], place_of))
         else:
-            reason = f"neither a mention nor a relation: {line[:60]!r}"
-            problems.append(Problem(place_of, "note", DROPPED, reason))
+            ends.append((columns[2], columns[3].strip(), columns[1], place_of))
     if "t" not in texts:
         return Problem(place, "document", DROPPED, "no line with a title, as in 1|t|Title")
     clusters = {entity.cluster for entity in entities if entity.cluster}

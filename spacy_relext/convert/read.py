@@ -1,6 +1,7 @@
 """Files as text, as lines, or as JSON, one value after the other."""
 
 import json
+from itertools import islice
 from pathlib import Path
 from typing import (
     Any,
@@ -8,9 +9,12 @@ from typing import (
     Dict,
     Iterable,
     Iterator,
+    List,
     NamedTuple,
+    Optional,
     Sequence,
     Tuple,
+    TypeVar,
     Union,
 )
 
@@ -23,6 +27,13 @@ BLOCK = 1 << 20
 # Characters that tell what format a file has.
 HEAD = 1 << 16
 JSON_SUFFIXES = (".json", ".jsonl", ".jsonlines", ".ndjson")
+# Records that tell what format a file has, as the first may have nothing annotated.
+N_RECORDS = 20
+# What a reader raises on a record, or a part of one, of another form.
+MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError)
+
+Found = Union[SourceDoc, Problem]
+Built = TypeVar("Built")
 
 
 class Head(NamedTuple):
@@ -30,7 +41,8 @@ class Head(NamedTuple):
 
     path (Path): The file.
     text (str): The first characters.
-    record (Any): The first JSON value, of an array its first item; None where it is none.
+    record (Any): One of the first JSON values, of an array one of its first items; None
+        where there is none.
     """
 
     path: Path
@@ -117,9 +129,39 @@ def iter_json(path: Path) -> Iterator[Tuple[str, Any]]:
             yield place, line
             continue
         try:
-            yield place, json.loads(line)
+            value = json.loads(line)
         except (ValueError, RecursionError) as error:
-            yield place, Problem(place, "document", DROPPED, f"no JSON: {error}")
+            reason = f"no JSON: {_tell_no_json(error)}"
+            yield place, Problem(place, "document", DROPPED, reason)
+            continue
+        yield place, find_no_characters(place, line, value) or value
+
+
+def find_no_characters(place: str, raw: str, value: Any) -> Optional[Problem]:
+    """What of a JSON value can be no text: bytes that are no UTF-8, or half a character.
+
+    place (str): Where it stands.
+    raw (str): The value as it stands there, its bytes that are no UTF-8 as surrogates.
+    value (Any): The value.
+    RETURNS (Optional[Problem]): The problem, None where there is none.
+    """
+    try:
+        raw.encode("utf8")
+        # Two halves of a character make one, which the value alone shows.
+        if "\\ud" in raw.lower():
+            json.dumps(value, ensure_ascii=False).encode("utf8")
+    except UnicodeEncodeError as error:
+        found = ord(error.object[error.start])
+        what = f"{chr(found)!r} is half of a character"
+        if error.object is raw and 0xDC80 <= found <= 0xDCFF:
+            what = f"byte 0x{found - 0xDC00:02x}"
+        return Problem(place, "document", DROPPED, f"broken UTF-8: {what}")
+    return None
+
+
+def _tell_no_json(error: Exception) -> str:
+    # Not as it tells itself, which counts lines from where the value begins.
+    return getattr(error, "msg", str(error))
 
 
 def _begins_with_line(path: Path) -> bool:
@@ -135,95 +177,177 @@ def _iter_values(path: Path) -> Iterator[Tuple[str, Any]]:
     with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
         number, text, item, last = 1, file.read(BLOCK), 0, 0
         # What comes before the first item, and between two.
-        position = text.index("[") + 1 if text.lstrip()[:1] == "[" else 0
+        is_array = text.lstrip()[:1] == "["
+        position = text.index("[") + 1 if is_array else 0
         number += text.count("\n", 0, position)
         while True:
             start = position
             while position < len(text) and text[position] in " \t\r\n,":
                 position += 1
             number += text.count("\n", start, position)
+            place = f"{path}:{number}"
             if position == len(text):
                 text, position = file.read(BLOCK), 0
                 if text:
                     continue
+                if is_array:
+                    reason = "the array does not end, as if the file were cut off"
+                    yield place, Problem(place, "document", DROPPED, reason)
                 return
-            if text[position] == "]":
+            if is_array and text[position] == "]":
+                if (text[position + 1 :] + file.read(BLOCK)).strip():
+                    reason = "what comes after the end of the array is not read"
+                    yield place, Problem(place, "document", DROPPED, reason)
                 return
             # Where all stands in one line, its number says nothing.
-            place = f"{path}:{number}" + (f", item {item}" if number == last else "")
+            place += f", item {item}" if number == last else ""
             try:
                 value, end = decode(text, position)
             except (ValueError, RecursionError) as error:
                 # As much again, so that a long value is not tried too often.
                 more = file.read(max(BLOCK, len(text) - position))
                 if not more:
-                    reason = f"no JSON, and so is all that follows: {error}"
+                    number += text.count("\n", position, getattr(error, "pos", position))
+                    reason = (
+                        f"no JSON, and so is all that follows: {_tell_no_json(error)} in "
+                        f"line {number}"
+                    )
                     yield place, Problem(place, "document", DROPPED, reason)
                     return
                 text, position = text[position:] + more, 0
                 continue
+            yield place, find_no_characters(place, text[position:end], value) or value
             item, last = item + 1, number
             number += text.count("\n", position, end)
             position = end
-            yield place, value
             if position > BLOCK:
                 text, position = text[position:], 0
 
 
+def tell_empty(path: Path, found: Iterable[Found]) -> Iterator[Found]:
+    """What is found in a file, or that nothing is.
+
+    path (Path): The file.
+    found (Iterable[Union[SourceDoc, Problem]]): What is found in it.
+    YIELDS (Union[SourceDoc, Problem]): The same; a problem where there is nothing.
+    """
+    empty = True
+    for one in found:
+        empty = False
+        yield one
+    if empty:
+        yield Problem(str(path), "document", DROPPED, "there is no document in the file")
+
+
+def tell_malformed(error: Exception) -> str:
+    """What is wrong with a record, or a part of one.
+
+    error (Exception): One of `MALFORMED`.
+    RETURNS (str): What it says.
+    """
+    return f"there is no {error}" if isinstance(error, KeyError) else str(error)
+
+
+def build_each(
+    items: Optional[Iterable[Any]],
+    build: Callable[[Any], Built],
+    kind: str,
+    place: str,
+    problems: List[Problem],
+) -> List[Built]:
+    """Entities or relations of a record. One that is malformed becomes a problem, and takes
+    no other with it.
+
+    items (Optional[Iterable[Any]]): They, as the record has them; None for none.
+    build (Callable[[Any], Built]): Makes one of them.
+    kind (str): What they are, "entity" or "relation".
+    place (str): Where the record stands.
+    problems (List[Problem]): Takes the problems.
+    RETURNS (List[Built]): What `build` made.
+    """
+    built = []
+    for i, item in enumerate(items or ()):
+        try:
+            built.append(build(item))
+        except MALFORMED as error:
+            reason = f"the {kind} of index {i} is malformed: {tell_malformed(error)}"
+            problems.append(Problem(place, kind, DROPPED, reason))
+    return built
+
+
+def build_source(
+    as_source: Callable[[Any, str], Found], record: Any, place: str
+) -> Found:
+    """The document of a record.
+
+    as_source (Callable[[Any, str], Union[SourceDoc, Problem]]): Makes a document of a
+        record and its place. May raise `MALFORMED`.
+    record (Any): The record.
+    place (str): Where it stands.
+    RETURNS (Union[SourceDoc, Problem]): The document, or why it is none.
+    """
+    if not record or not isinstance(record, dict):
+        reason = "not of this format: no JSON object, or an empty one"
+    else:
+        try:
+            return as_source(record, place)
+        except MALFORMED as error:
+            reason = f"not of this format: {tell_malformed(error)}"
+    return Problem(place, "document", DROPPED, reason)
+
+
 def read_records(
-    path: Path, as_source: Callable[[Dict[str, Any], str], Union[SourceDoc, Problem]]
-) -> Iterator[Union[SourceDoc, Problem]]:
+    path: Path, as_source: Callable[[Dict[str, Any], str], Found]
+) -> Iterator[Found]:
     """Read files of JSON, each record a document. A record that is not of the format
     becomes a problem, and the next is read.
 
     path (Path): A file, or a folder of them.
-    as_source (Callable[[Dict[str, Any], str], Union[SourceDoc, Problem]]): Makes a document
-        of a record and its place. May raise what a record of another form raises.
+    as_source (Callable[[Dict[str, Any], str], Union[SourceDoc, Problem]]): As
+        `build_source` takes it.
     YIELDS (Union[SourceDoc, Problem]): The documents, and what is none.
     """
-    return read_items(path, lambda record, place: [as_source(record, place)])
+
+    def as_sources(record: Any, place: str) -> Iterator[Found]:
+        yield build_source(as_source, record, place)
+
+    return read_items(path, as_sources)
 
 
 def read_items(
-    path: Path,
-    as_sources: Callable[[Dict[str, Any], str], Iterable[Union[SourceDoc, Problem]]],
-) -> Iterator[Union[SourceDoc, Problem]]:
+    path: Path, as_sources: Callable[[Any, str], Iterable[Found]]
+) -> Iterator[Found]:
     """Read files of JSON, each record some documents.
 
     path (Path): A file, or a folder of them.
-    as_sources (Callable): Makes documents of a record and its place, as in read_records.
+    as_sources (Callable[[Any, str], Iterable[Union[SourceDoc, Problem]]]): Makes documents
+        of a record and its place, whatever that is.
     YIELDS (Union[SourceDoc, Problem]): The documents, and what is none.
     """
     for file in walk(path, JSON_SUFFIXES):
-        if not file.stat().st_size:
-            yield Problem(str(file), "document", DROPPED, "the file is empty")
-        for place, record in iter_json(file):
-            if isinstance(record, Problem):
-                yield record
-                continue
-            if not record or not isinstance(record, dict):
-                reason = "not of this format: no JSON object, or an empty one"
-                yield Problem(place, "document", DROPPED, reason)
-                continue
-            try:
-                yield from as_sources(record, place)
-            except KeyError as error:
-                reason = f"not of this format: there is no {error}"
-                yield Problem(place, "document", DROPPED, reason)
-            except (TypeError, ValueError, IndexError, AttributeError) as error:
-                reason = f"not of this format: {error}"
-                yield Problem(place, "document", DROPPED, reason)
+        yield from tell_empty(file, _read_items(file, as_sources))
 
 
-def peek(path: Path) -> Head:
+def _read_items(
+    path: Path, as_sources: Callable[[Any, str], Iterable[Found]]
+) -> Iterator[Found]:
+    for place, record in iter_json(path):
+        if isinstance(record, Problem):
+            yield record
+        else:
+            yield from as_sources(record, place)
+
+
+def peek(path: Path) -> Iterator[Head]:
     """What a file begins with.
 
     path (Path): The file.
-    RETURNS (Head): Its beginning.
+    YIELDS (Head): Its beginning, once for each of its first records.
     """
     with path.open("rb") as file:
         text = file.read(HEAD).decode("utf8", "ignore").removeprefix(BOM)
-    record = None
-    if text.lstrip()[:1] in ("[", "{"):
-        record = next((value for _, value in iter_json(path)), None)
-    return Head(path, text, None if isinstance(record, Problem) else record)
+    if text.lstrip()[:1] not in ("[", "{"):
+        yield Head(path, text, None)
+        return
+    for _, value in islice(iter_json(path), N_RECORDS):
+        yield Head(path, text, None if isinstance(value, Problem) else value)

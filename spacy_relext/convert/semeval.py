@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Iterator, List, Optional, Tuple, Union
 
-from .read import Head, decode_lines, walk
+from .read import Head, decode_lines, tell_empty, walk
 from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 
@@ -35,24 +35,26 @@ def read_semeval(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
     YIELDS (Union[SourceDoc, Problem]): The sentences, and what is none.
     """
     for file in walk(path, (".txt",)):
-        sentence: Optional[Line] = None
-        if not file.stat().st_size:
-            yield Problem(str(file), "document", DROPPED, "the file is empty")
-        for place, line in decode_lines(file):
-            if isinstance(line, Problem):
-                yield line
-            elif SENTENCE.fullmatch(line):
-                if sentence:
-                    yield _as_source(*sentence, "")
-                sentence = (place, line)
-            elif sentence:
-                yield _as_source(*sentence, line.strip())
-                sentence = None
-            elif not line.startswith("Comment"):
-                reason = f"no numbered sentence: {line[:60]!r}"
-                yield Problem(place, "document", DROPPED, reason)
-        if sentence:
-            yield _as_source(*sentence, "")
+        yield from tell_empty(file, _read_file(file))
+
+
+def _read_file(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
+    sentence: Optional[Line] = None
+    for place, line in decode_lines(path):
+        if isinstance(line, Problem):
+            yield line
+        elif SENTENCE.fullmatch(line):
+            if sentence:
+                yield _as_source(*sentence, "")
+            sentence = (place, line)
+        elif sentence:
+            yield _as_source(*sentence, line.strip())
+            sentence = None
+        elif not line.startswith("Comment"):
+            reason = f"no numbered sentence: {line[:60]!r}"
+            yield Problem(place, "document", DROPPED, reason)
+    if sentence:
+        yield _as_source(*sentence, "")
 
 
 def _as_source(place: str, line: str, label: str) -> Union[SourceDoc, Problem]:

@@ -1,7 +1,7 @@
 """What a file of annotations says, before any tokenizer has seen it."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 Attribute = Tuple[str, Any]
 
@@ -70,6 +70,7 @@ class SourceRelation:
 
     def __post_init__(self) -> None:
         _check_types(self, str, "label")
+        _check_types(self, (int, float), "score")
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class SourceDoc:
         _check_types(self, str, "text")
 
 
-def _check_types(found: Any, type_: type, *names: str) -> None:
+def _check_types(found: Any, type_: Union[type, Tuple], *names: str) -> None:
     """Files may hold anything; what is made of them is of the types that are promised.
 
     RAISES (TypeError): Where a field is of another type.

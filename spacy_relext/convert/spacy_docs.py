@@ -6,7 +6,7 @@ first token, spacy-llm by its position in `doc.ents`, GLiREL by its tokens.
 """
 
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Tuple, Union
 
 from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
@@ -16,7 +16,7 @@ from ..records import get_mentions
 from ..relation import get_relations
 from .build import ATTRIBUTES_KEY, CLUSTERS_PREFIX, SOURCE_KEY
 from .corpus_writer import CorpusWriter
-from .read import Head, walk
+from .read import Head, build_each, walk
 from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 
@@ -102,13 +102,16 @@ def _as_source(doc: Doc, place: str) -> SourceDoc:
         SourceRelation(_name(r.head), _name(r.tail), r.label, place, r.score) for r in own
     ]
     problems: List[Problem] = []
-    try:
-        for head, tail, label, score in _read_others(doc, ids):
-            score = min(1.0, max(0.0, float(score)))
-            relations.append(SourceRelation(head, tail, label, place, score))
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        reason = f"relations of an unknown form: {type(error).__name__}: {error}"
-        problems.append(Problem(place, "relation", DROPPED, reason))
+
+    def add_relations(found: Tuple[Callable[[Any], List[Found]], Any]) -> None:
+        read, item = found
+        made = [
+            SourceRelation(head, tail, label, place, min(1.0, max(0.0, float(score))))
+            for head, tail, label, score in read(item)
+        ]
+        relations.extend(made)
+
+    build_each(_list_others(doc, ids), add_relations, "relation", place, problems)
     starts: Tuple[int, ...] = ()
     if doc.has_annotation("SENT_START"):
         starts = tuple(sent.start_char for sent in doc.sents)
@@ -125,28 +128,36 @@ def _as_source(doc: Doc, place: str) -> SourceDoc:
     )
 
 
-def _read_others(doc: Doc, ids: Dict[Bounds, str]) -> Iterator[Found]:
-    """Head, tail, label and score of the relations that others keep in a doc."""
+def _list_others(
+    doc: Doc, ids: Dict[Bounds, str]
+) -> Iterator[Tuple[Callable[[Any], List[Found]], Any]]:
+    """What others keep in a doc, each with what makes relations of it."""
     first_tokens: Dict[int, str] = {}
     for (start, _), id in sorted(ids.items(), key=lambda item: -item[0][1]):
         first_tokens.setdefault(start, id)
-    found = doc.user_data.get(("._.", "rel", None, None)) or ()
-    if isinstance(found, dict):
-        for (head, tail), scores in found.items():
-            ends = (first_tokens.get(end, f"token {end}") for end in (head, tail))
-            head, tail = ends
-            for label, score in scores.items():
-                if score >= THRESHOLD:
-                    yield head, tail, label, score
-    else:
-        ents = [_name(ent) for ent in doc.ents]
-        for item in found:
-            item = item if isinstance(item, dict) else vars(item)
-            yield ents[item["dep"]], ents[item["dest"]], item["relation"], 1.0
-    for item in doc.user_data.get(("._.", "relations", None, None)) or ():
+    ents = [_name(ent) for ent in doc.ents]
+
+    def read_pair(item: Any) -> List[Found]:
+        (head, tail), scores = item
+        head, tail = (first_tokens.get(end, f"token {end}") for end in (head, tail))
+        return [(head, tail, *found) for found in scores.items() if found[1] >= THRESHOLD]
+
+    def read_item(item: Any) -> List[Found]:
+        item = item if isinstance(item, dict) else vars(item)
+        return [(ents[item["dep"]], ents[item["dest"]], item["relation"], 1.0)]
+
+    def read_positions(item: Any) -> List[Found]:
         ends = (tuple(item[f"{end}_pos"]) for end in ("head", "tail"))
         head, tail = (ids.get(end, f"tokens {end[0]}–{end[1]}") for end in ends)
-        yield head, tail, item["label"], item.get("score", 1.0)
+        return [(head, tail, item["label"], item.get("score", 1.0))]
+
+    for key, read in (("rel", read_item), ("relations", read_positions)):
+        found = doc.user_data.get(("._.", key, None, None))
+        if key == "rel" and isinstance(found, dict):
+            read, found = read_pair, list(found.items())
+        found = [] if found is None else found
+        for item in found if isinstance(found, (list, tuple)) else [found]:
+            yield read, item
 
 
 def _name(span: Span) -> str:

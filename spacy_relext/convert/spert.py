@@ -2,9 +2,9 @@
 of their entities. See https://github.com/lavis-nlp/spert."""
 
 from pathlib import Path
-from typing import Any, Dict, Iterator, Union
+from typing import Any, Dict, Iterator, Tuple, Union
 
-from .read import Head, read_records
+from .read import Head, build_each, read_records
 from .source import Problem, SourceDoc
 from .tokens import TokenDoc
 
@@ -25,8 +25,14 @@ def read_spert(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
 
 def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
     doc = TokenDoc(str(record.get("orig_id", place)), place, record["tokens"])
-    for i, entity in enumerate(record["entities"]):
+
+    def add_entity(indexed: Tuple[int, Dict[str, Any]]) -> None:
+        i, entity = indexed
         doc.add_entity(str(i), entity["start"], entity["end"], entity["type"])
-    for relation in record.get("relations", []):
+
+    def add_relation(relation: Dict[str, Any]) -> None:
         doc.add_relation(str(relation["head"]), str(relation["tail"]), relation["type"])
+
+    build_each(enumerate(record["entities"]), add_entity, "entity", place, doc.problems)
+    build_each(record.get("relations"), add_relation, "relation", place, doc.problems)
     return doc.as_source()

@@ -29,7 +29,7 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
     doc = TokenDoc(str(record.get("id", place)), place, record["token"])
     for end in ("subj", "obj"):
         first, last = record[f"{end}_start"], record[f"{end}_end"]
-        doc.add_entity(end, first, last + 1, record[f"{end}_type"])
+        doc.add_entity(end, first, last, record[f"{end}_type"], end_included=True)
     if record["relation"] != NO_RELATION:
         doc.add_relation("subj", "obj", record["relation"])
     return doc.as_source()

@@ -51,23 +51,46 @@ class TokenDoc:
         if start < len(self._bounds):
             self._sent_starts.append(self._bounds[start][0])
 
-    def add_entity(self, id: str, start: int, end: int, label: str, **more: Any) -> None:
+    def add_entity(
+        self,
+        id: str,
+        start: int,
+        end: int,
+        label: str,
+        end_included: bool = False,
+        **more: Any,
+    ) -> None:
         """Add a mention.
 
         id (str): What relations call it.
-        start, end (int): Its tokens, end exclusive.
+        start, end (int): Its tokens.
         label (str): Its type.
+        end_included (bool): Whether `end` is its last token, and not the one after it.
         **more (Any): Other fields of SourceEntity.
+        RAISES (TypeError): Where a value is of another type.
         """
-        if not 0 <= start < end <= len(self.words):
-            n_words = len(self.words)
-            reason = (
-                f"tokens {start}–{end} are not within the document, which has {n_words}"
-            )
+        reason = self._find_fault(start, end, end_included)
+        if reason:
             self.problems.append(Problem(self.place, "entity", DROPPED, reason))
             return
-        chars = self._bounds[start][0], self._bounds[end - 1][1]
+        last = end if end_included else end - 1
+        chars = self._bounds[start][0], self._bounds[last][1]
         self.entities.append(SourceEntity(id, *chars, label, self.place, **more))
+
+    def _find_fault(self, start: int, end: int, end_included: bool) -> str:
+        """Why a mention can't be where it is said to be, "" where it can."""
+        n_words = len(self.words)
+        said = f"tokens {start}–{end}, end {'included' if end_included else 'excluded'},"
+        if start > end:
+            return f"{said} are none: its end comes before its start"
+        if start == end and not end_included:
+            return f"{said} are none; perhaps its end is given as included"
+        if start >= 0 and end + end_included <= n_words:
+            return ""
+        reason = f"{said} are not within the document, which has {n_words}"
+        # What it would be of the last tokens.
+        excluded = end_included and 0 <= start < end == n_words
+        return f"{reason}; perhaps its end is given as excluded" if excluded else reason
 
     def add_relation(self, head: str, tail: str, label: str) -> None:
         """Add a relation.

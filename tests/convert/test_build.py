@@ -107,11 +107,45 @@ def test_offsets_in_bytes():
     ]
 
 
+def test_offsets_in_lines_of_another_system():
+    text = "Ada\r\nLovelace\r\nmet Babbage"
+    start = text.replace("\r\n", "\n").index("Babbage")
+    wrong = SourceEntity("1", start, start + 7, "PERSON", "a:1", "Babbage")
+    _, report = build([wrong], text=text)
+    assert told(report)[0].endswith("perhaps its offsets count CRLF as one")
+
+
+def test_end_included():
+    """Where a file does not say what a mention reads, the tokens alone can tell."""
+    start = TEXT.index("Babbage")
+    _, report = build([SourceEntity("1", start, start + 6, "PERSON", "a:1")])
+    assert told(report) == [
+        "a:1: 'Babbag' begins or ends within a token, and becomes 'Babbage'; perhaps its "
+        "end is given as included"
+    ]
+
+
+@pytest.mark.parametrize(
+    "label, score, reason",
+    [
+        ("", 1.0, "it has no label"),
+        ("MET", 1.5, "its score 1.5 is not between 0 and 1"),
+        ("MET", float("nan"), "its score nan is not between 0 and 1"),
+    ],
+)
+def test_relation_that_no_doc_takes(label, score, reason):
+    wrong = SourceRelation("1", "2", label, "a:R", score)
+    [doc], report = build([entity("1", "Ada Lovelace"), entity("2", "Babbage")], [wrong])
+    assert not get_relations(doc) and told(report) == [f"a:R: {reason}"]
+
+
 def test_whitespace_around_an_entity():
     start = TEXT.index("Babbage")
     wide = SourceEntity("1", start - 1, start + 8, "PERSON", "a:1")
     [doc], report = build([wide])
-    assert [ent.text for ent in doc.ents] == ["Babbage"] and not report.changed
+    assert [ent.text for ent in doc.ents] == ["Babbage"]
+    assert report.changed == {("entity", "trimmed"): 1}
+    assert told(report) == ["a:1: ' Babbage ' has whitespace around it"]
 
 
 def test_nested_entities():

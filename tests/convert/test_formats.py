@@ -287,12 +287,23 @@ def test_relations_that_others_left_in_docs(user_data, tmp_path):
     assert not report.dropped["relation"]
 
 
-@pytest.mark.parametrize("relations", [[{"head": 1}], [3], {"a": 1}])
-def test_unknown_relations_in_docs_are_told(relations, tmp_path):
+@pytest.mark.parametrize(
+    "relations, n_good",
+    [
+        ([{"head": 1}], 0),
+        ([3], 0),
+        (3, 0),
+        ({"a": 1}, 0),
+        ([{"head": 1}, {"dep": 0, "dest": 1, "relation": "wrote_to"}], 1),
+        ({(0, 1): 3, (0, 4): {"wrote_to": 1.0, "knows": 0.9}}, 2),
+    ],
+)
+def test_unknown_relations_in_docs_are_told(relations, n_good, tmp_path):
     path = tmp_path / "input.spacy"
     DocBin(docs=[make_doc(rel=relations)], store_user_data=True).to_disk(path)
     report = convert(path, tmp_path / "output.spacy")
-    assert report.dropped["relation"] == report.read["relation"] == 1
+    assert report.dropped["relation"] == 1
+    assert report.written["relation"] == n_good
 
 
 def test_files_that_are_no_docs_are_told(tmp_path):
@@ -404,21 +415,193 @@ def test_splits_are_written_in_any_format(tmp_path):
     assert counts == {"train.jsonl": 8, "dev.jsonl": 2}
 
 
-@pytest.mark.parametrize("field", ["text", "label", "start_offset"])
-def test_value_of_another_type_is_told(field, tmp_path):
-    record = json.loads(json.dumps(DOCCANO))
-    holder = record if field == "text" else record["entities"][0]
-    holder[field] = {"a": 1}
+def test_text_of_another_type_is_told(tmp_path):
     path = tmp_path / "input.jsonl"
+    record = {**DOCCANO, "text": {"a": 1}}
     path.write_text(json.dumps(DOCCANO) + "\n" + json.dumps(record), encoding="utf8")
     report = convert(path, tmp_path / "output.spacy", format="doccano")
     assert report.written["document"] == report.dropped["document"] == 1
 
 
+# Of each format, where an entity and a relation stand in a record.
+PARTS = {
+    "spert": (["entities", 0], ["relations", 0]),
+    "dygie": (["ner", 1, 0], ["relations", 1, 0]),
+    "docred": (["vertexSet", 1, 0], ["labels", 0]),
+    "doccano": (["entities", 0], ["relations", 0]),
+    "label_studio": (["annotations", 1, "result", 0], ["annotations", 1, "result", 2]),
+    "prodigy": (["spans", 0], ["relations", 0]),
+    "knowledgenet": (None, ["relations", 0]),
+    "jsonl": (["entities", 0], ["relations", 0]),
+}
+
+
+def malform(record: Any, path: List[Any]) -> Any:
+    """A record of which one part is bare."""
+    record = json.loads(json.dumps(record))
+    *way, last = path
+    holder = record
+    for key in way:
+        holder = holder[key]
+    if isinstance(holder[last], list):
+        holder[last] = [3]
+    else:
+        # By which Label Studio tells a relation from an entity.
+        kind = {"type": holder[last].get("type")}
+        holder[last] = kind if kind["type"] in ("labels", "relation") else {}
+    return record
+
+
+@pytest.mark.parametrize("name", [name for name in PARTS if name != "knowledgenet"])
+def test_malformed_entity_takes_no_other_with_it(name, tmp_path):
+    path = tmp_path / "input.jsonl"
+    lines = [malform(RECORDS[name], PARTS[name][0]), RECORDS[name]]
+    path.write_text("".join(json.dumps(x) + "\n" for x in lines), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy", format=name)
+    assert report.written["document"] == 2 and report.written["relation"] == 1
+    assert report.dropped["entity"] == report.dropped["relation"] == 1
+    (told,) = [x for s, xs in report.sorts() for x in xs if s[0] == "entity"]
+    assert told.startswith(f"{path}:1: the entity of index 0 is malformed: ") or (
+        name == "docred" and "of index 2" in told
+    )
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_malformed_relation_takes_no_other_with_it(name, tmp_path):
+    path = tmp_path / "input.jsonl"
+    where = PARTS[name][1]
+    record = malform(RECORDS[name], where)
+    *way, last = where
+    good, holder = RECORDS[name], record
+    for key in way:
+        good, holder = good[key], holder[key]
+    holder.append(good[last])
+    path.write_text(json.dumps(record), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy", format=name)
+    assert report.written["document"] == report.written["relation"] == 1
+    assert report.read["relation"] == 2 and report.dropped["relation"] == 1
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_format_is_guessed_of_records_of_which_the_first_is_bare(name, tmp_path):
+    path = tmp_path / "input.jsonl"
+    bare = json.dumps({"text": TEXT})
+    path.write_text(f"{bare}\n{json.dumps(RECORDS[name])}\n", encoding="utf8")
+    assert guess_format(path) == name
+
+
+def test_sentence_of_another_form_harms_no_other(tmp_path):
+    """A file of FewRel's is one record that holds all sentences."""
+    bad = {"tokens": WORDS, "h": ["ada", "Q7259", []], "t": ["babbage", "Q46633", [[4]]]}
+    sentences = [bad, 3, *FEWREL["wrote_to"]]
+    path = tmp_path / "input.json"
+    record = {"met": 3, "wrote_to": sentences, "knows": FEWREL["wrote_to"]}
+    path.write_text(json.dumps(record), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy", format="fewrel")
+    assert report.written["relation"] == 2 and report.dropped["document"] == 3
+    told = [x for _, xs in report.sorts() for x in xs]
+    assert any(f"{path}:1, wrote_to 0: not of this format" in x for x in told)
+    assert any("'met' has no list of sentences" in x for x in told)
+
+
+@pytest.mark.parametrize(
+    "end, number, reason",
+    [
+        ("", 2, "the array does not end, as if the file were cut off"),
+        (",", 2, "the array does not end, as if the file were cut off"),
+        ("]\n[]", 2, "what comes after the end of the array is not read"),
+        (',\n{"a":\n1,}]', 3, "and so is all that follows"),
+    ],
+)
+def test_array_that_is_not_whole_is_told(end, number, reason, tmp_path):
+    path = tmp_path / "input.json"
+    path.write_text(f'[{{"a": 1}},\n{{"a": 2}}{end}', encoding="utf8")
+    *found, (place, problem) = iter_json(path)
+    assert [value for _, value in found] == [{"a": 1}, {"a": 2}]
+    assert place.startswith(f"{path}:{number}") and reason in problem.reason
+
+
+def test_place_of_broken_json_is_that_in_the_file(tmp_path):
+    path = tmp_path / "input.json"
+    path.write_text('[\n{"a": 1},\n{\n"a": 1,,\n}]', encoding="utf8")
+    *_, (place, problem) = iter_json(path)
+    assert place == f"{path}:3" and problem.reason.endswith("in line 4")
+
+
+@pytest.mark.parametrize("begin, between, end", [("", "\n", ""), ("[", ",\n", "]")])
+@pytest.mark.parametrize(
+    "bad, reason",
+    [
+        (b'{"a": "\xff"}', "broken UTF-8: byte 0xff"),
+        (b'{"a": "\\ud800"}', "is half of a character"),
+    ],
+)
+def test_what_is_no_character_is_told(begin, between, end, bad, reason, tmp_path):
+    path = tmp_path / "input.json"
+    good = b'{"a": "\\ud83d\\ude00"}'
+    lines = between.encode().join([good, bad, good])
+    path.write_bytes(begin.encode() + lines + end.encode())
+    first, (place, problem), last = iter_json(path)
+    assert first[1] == last[1] == {"a": "\U0001f600"}
+    assert place == f"{path}:2" and reason in problem.reason
+
+
+@pytest.mark.parametrize(
+    "name, change, reason",
+    [
+        ("spert", {"start": 4, "end": 4}, "tokens 4–4, end excluded, are none; perhaps"),
+        ("spert", {"start": 5, "end": 4}, "its end comes before its start"),
+        ("spert", {"end": 7}, "are not within the document, which has 6"),
+        ("tacred", {"obj_end": 6}, "perhaps its end is given as excluded"),
+        ("tacred", {"obj_end": 3}, "its end comes before its start"),
+    ],
+)
+def test_wrong_tokens(name, change, reason, tmp_path):
+    record = json.loads(json.dumps(RECORDS[name]))
+    (record if name == "tacred" else record["entities"][1]).update(change)
+    path = tmp_path / "input.json"
+    path.write_text(json.dumps(record), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy", format=name)
+    assert report.dropped["entity"] == report.dropped["relation"] == 1
+    assert any(reason in x for _, xs in report.sorts() for x in xs)
+
+
+def test_empty_token_is_no_token_of_a_doc(tmp_path):
+    tokens = [{"text": "", "ws": False}, *PRODIGY["tokens"]]
+    path = tmp_path / "input.jsonl"
+    path.write_text(json.dumps({**PRODIGY, "tokens": tokens}), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy")
+    assert report.written["relation"] == 1
+
+
+def test_lines_of_another_document_are_told(tmp_path):
+    """A document without a title takes nothing of the one before it."""
+    path = tmp_path / "input.txt"
+    text = f"{PUBTATOR}13\twrote_to\tQ46633\tQ7259\n14|a|Ada Byron\n14\t0\t3\tAda\tX\t-1\n"
+    path.write_text(text, encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy")
+    assert report.written["document"] == report.written["relation"] == 1
+    assert report.dropped["relation"] == report.dropped["document"] == 1
+    told = [x for _, xs in report.sorts() for x in xs]
+    assert f"{path}:6: it is of document '13', and stands in '12'" in told
+    assert any(x.startswith(f"{path}:7: no line with a title") for x in told)
+
+
+def test_document_that_the_pipeline_failed_on_is_told(tmp_path):
+    failed = {"id": "b", "source": "b.txt", "text": TEXT, "error": "ValueError: no"}
+    path = tmp_path / "input.jsonl"
+    path.write_text(f"{json.dumps(EXTRACTED)}\n{json.dumps(failed)}\n", encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy")
+    assert any("failed on it: ValueError: no" in x for _, xs in report.sorts() for x in xs)
+
+
 @pytest.mark.parametrize("name", [x for x in FORMATS if x not in ("brat", "spacy")])
-def test_empty_file_is_told(name, tmp_path):
-    as_file(tmp_path, name)
-    suffix = ".txt" if name in ("semeval", "pubtator") else ".json"
-    (tmp_path / f"z{suffix}").write_bytes(b"")
-    report = convert(tmp_path, tmp_path / "o.spacy", format=name)
+@pytest.mark.parametrize("data", [b"", b"\n\n", b"\xef\xbb\xbf", b"[]"])
+def test_empty_file_is_told(name, data, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    as_file(folder, name)
+    text = name in ("semeval", "pubtator")
+    (folder / f"z{'.txt' if text else '.json'}").write_bytes(b"" if text else data)
+    report = convert(folder, tmp_path / "o.spacy", format=name)
     assert report.written["document"] == report.dropped["document"] == 1
