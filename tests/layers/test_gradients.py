@@ -81,11 +81,23 @@ def test_entity_vectors_gradient(pooling, batch):
     check_input_gradient(lambda X: model.predict(((X, lengths), pairs)), X, backprop)
 
 
-def smooth_model(context=None, distance=True, pooling="mean"):
+@settings(deadline=None, max_examples=30)
+@given(batch=batches())
+def test_entity_vectors_gradient_of_max_pooling(batch):
+    """On values so far apart that a small step makes no other one the largest."""
+    (X, lengths), pairs = batch
+    X = X.ravel().argsort().argsort().reshape(X.shape).astype("float32")
+    model = entity_vectors("max", HashEmbed(4, 10))
+    model.initialize()
+    _, backprop = model.begin_update(((X, lengths), pairs))
+    check_input_gradient(lambda X: model.predict(((X, lengths), pairs)), X, backprop)
+
+
+def smooth_model(context=None, distance=True, pooling="mean", embed_type=None):
     """score_pairs with a large positive bias, so that the rectifier has no kink
     where the gradient is measured."""
     return score_pairs(
-        entity_vectors(pooling),
+        entity_vectors(pooling, embed_type),
         Linear(3),
         width=8,
         distance=distance,
@@ -119,6 +131,42 @@ def test_score_pairs_gradient(context, batch):
         lambda dY: backprop(dY)[0],
         atol=0.05,
     )
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max", "first_last"])
+@pytest.mark.parametrize("context", [None, "max", "attention"])
+def test_gradient_of_every_parameter(context, pooling):
+    """Those of the projections, of the embeddings of types and distances, of the
+    context and of the output."""
+    rng = numpy.random.default_rng(0)
+    entities = [(0, 0, 2, 1), (0, 1, 2, 2), (0, 5, 6, 1), (1, 0, 1, 3), (1, 3, 5, 2)]
+    lengths = numpy.asarray([6, 5], dtype="int32")
+    X = rng.normal(size=(11, WIDTH)).astype("float32")
+    batch = (X, lengths), make_pairs(entities, 2)
+    layers = {"max": max_context(8), "attention": attention_context(8, n_heads=2)}
+    embed_type = HashEmbed(4, 10)
+    model = initialize(
+        smooth_model(layers.get(context), pooling=pooling, embed_type=embed_type), batch
+    )
+    scores, backprop = model.begin_update(batch)
+    d_scores = rng.normal(size=scores.shape).astype("float32")
+    backprop(d_scores.copy())
+    eps = 1e-2
+    for node in model.walk():
+        for name in node.param_names:
+            value, gradient = node.get_param(name).copy(), node.get_grad(name).copy()
+            assert gradient.any()
+            for index in rng.choice(value.size, size=min(12, value.size), replace=False):
+                changed = []
+                for step in (eps, -eps):
+                    moved = value.copy()
+                    moved.reshape(-1)[index] += step
+                    node.set_param(name, moved)
+                    changed.append((model.predict(batch).astype("float64") * d_scores).sum())
+                expected = (changed[0] - changed[1]) / (2 * eps)
+                found = gradient.reshape(-1)[index]
+                assert found == pytest.approx(expected, abs=0.02, rel=0.05), (node.name, name)
+            node.set_param(name, value)
 
 
 @settings(deadline=None, max_examples=50)
