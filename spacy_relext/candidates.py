@@ -67,7 +67,6 @@ def sentence_window(docs: Sequence[Doc], pairs: Pairs, *, max_sentences: int) ->
                 "'parser'), and name it in [training.annotating_components]."
             )
         starts = docs[i].to_array("SENT_START") == 1
-        starts[0] = True
         entities = pairs.doc == i
         sentence[entities] = numpy.cumsum(starts)[pairs.start[entities]]
     distance = numpy.abs(sentence[pairs.head] - sentence[pairs.tail])

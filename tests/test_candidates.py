@@ -1,7 +1,7 @@
 import pytest
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
-from spacy_relext import Relation, get_entities
+from spacy_relext import Pairs, Relation, get_entities
 from spacy_relext.candidates import (
     configure_all_of,
     configure_entity_types,
@@ -36,6 +36,16 @@ def test_sentence_window(doc):
     within = configure_sentence_window(max_sentences=1)([doc, doc], all_pairs(doc, doc))
     assert len(within) == 2 * (6 + 2)
     assert len(configure_sentence_window(max_sentences=2)([doc], all_pairs(doc))) == 20
+
+
+@pytest.mark.parametrize("first_is_marked", [True, False])
+def test_sentence_window_goes_by_where_mentions_start(doc, first_is_marked):
+    for i, token in enumerate(doc):
+        token.is_sent_start = i == 5 or (i == 0 and first_is_marked)
+    doc.spans["sc"] = [Span(doc, 0, 1, "A"), Span(doc, 4, 7, "B"), Span(doc, 7, 8, "C")]
+    pairs = Pairs.all([get_entities(doc, "sc")])
+    within = configure_sentence_window(max_sentences=1)([doc], pairs)
+    assert list(zip(within.head, within.tail)) == [(0, 1), (1, 0)]
 
 
 def test_sentence_window_needs_sentences(doc):
@@ -99,3 +109,10 @@ def test_all_of_narrows_in_turn(doc):
     again = configure_all_of(configure_token_window(max_tokens=1), configure_entity_types())
     again.state = generator.state
     assert len(again([doc], all_pairs(doc))) == 2
+
+
+def test_all_of_lets_each_learn(doc):
+    generator = configure_all_of(configure_entity_types(), configure_entity_types())
+    generator.initialize(iter([Relation(doc.ents[0], doc.ents[2], "X")]))
+    learnt = {"allowed": [["PER", "LOC"]]}
+    assert generator.state == {"0": learnt, "1": learnt}
