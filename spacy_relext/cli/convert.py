@@ -6,6 +6,7 @@ from typing import Optional
 
 import spacy
 import typer
+from spacy.language import Language
 from tqdm import tqdm
 from wasabi import msg
 
@@ -123,7 +124,9 @@ def convert(
     report_path (Optional[Path]): JSON lines file for each problem.
     silent (bool): Whether to show no progress.
     RETURNS (Report): What was read, written and lost.
-    RAISES (ValueError): On an unknown format or option, and on a drop where `strict`.
+    RAISES (ValueError): On an unknown format, language or option, where the output would be
+        read as input, and on a drop where `strict`. Nothing is written then, and what the
+        output was before, it still is.
     """
     name = format or guess_format(input_path)
     if name not in FORMATS:
@@ -140,6 +143,13 @@ def convert(
         raise ValueError(f"With --dev or --test the output is a folder, found: {output}")
     if not cut_up and target.suffix and output.suffix != target.suffix:
         raise ValueError(f"The output ends with {target.suffix}, found: {output}")
+    # What is written of brat's is a folder of files.
+    written = target.suffix or FORMATS["brat"].suffixes[0]
+    _check_apart(input_path, output, written in FORMATS[name].suffixes)
+    if report_path is not None:
+        is_read = report_path.suffix in FORMATS[name].suffixes
+        _check_apart(input_path, report_path, is_read)
+    nlp = _load_tokenizer(lang)
     read = FORMATS[name].read
     total = sum(1 for found in read(input_path) if isinstance(found, SourceDoc))
     splits = split_documents(total, shares, seed) if cut_up else [""] * total
@@ -147,26 +157,62 @@ def convert(
     if not cut_up:
         paths = {"": output}
     for path in paths.values():
-        if path.is_dir() and target.suffix:
-            # What an earlier run left must not be read with it.
-            shutil.rmtree(path)
-        elif path.is_dir() and any(path.iterdir()):
+        if path.is_dir() and not target.suffix and any(path.iterdir()):
             raise ValueError(f"There are files already in {path}")
-    writers = {split: target.write(path) for split, path in paths.items()}
+    # Under another name until all is there.
+    parts = {split: path.with_name(f".{path.name}.part") for split, path in paths.items()}
+    for part in parts.values():
+        _remove(part)
     report = Report(report_path, strict)
-    builder = DocBuilder(spacy.blank(lang), report, options)
+    builder = DocBuilder(nlp, report, options)
+    writers = {split: target.write(part) for split, part in parts.items()}
     position = 0
-    with tqdm(total=total, unit=" docs", disable=silent) as bar:
-        for found in read(input_path):
-            if not isinstance(found, SourceDoc):
-                report.add(found)
-                continue
-            for doc in builder.build(found):
-                writers[splits[position]].add(doc)
-            position += 1
-            bar.update()
-    for writer in writers.values():
-        writer.close()
-    report.close()
-    report.check()
+    try:
+        with tqdm(total=total, unit=" docs", disable=silent) as bar:
+            for found in read(input_path):
+                if not isinstance(found, SourceDoc):
+                    report.add(found)
+                    continue
+                for doc in builder.build(found):
+                    writers[splits[position]].add(doc)
+                position += 1
+                bar.update()
+        for writer in writers.values():
+            writer.close()
+        report.check()
+        for split, path in paths.items():
+            # What an earlier run left must not be read with it.
+            _remove(path)
+            parts[split].replace(path)
+    finally:
+        report.close()
+        for part in parts.values():
+            _remove(part)
     return report
+
+
+def _check_apart(input_path: Path, path: Path, is_read: bool) -> None:
+    """Make sure that what is written is not read, nor what is read written over.
+
+    is_read (bool): Whether files with such a name are read.
+    """
+    read, written = input_path.resolve(), path.resolve()
+    if read == written:
+        raise ValueError(f"{path} cannot be input and output")
+    if is_read and read in written.parents:
+        raise ValueError(f"{path} would be read as input: it lies in {input_path}")
+
+
+def _load_tokenizer(lang: str) -> Language:
+    try:
+        return spacy.blank(lang)
+    except ImportError as error:
+        # Some want a package of their own.
+        raise ValueError(f"No tokenizer for the language {lang!r}: {error}") from None
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -6,8 +6,9 @@ makes docs of them, the one place where characters are aligned with tokens.
 
 from itertools import islice
 from pathlib import Path
-from typing import Callable, Dict, Iterator, NamedTuple, Optional, Union
+from typing import Callable, Dict, Iterator, NamedTuple, Optional, Sequence, Union
 
+from .brat import SUFFIXES as BRAT_SUFFIXES
 from .brat import BratWriter, is_brat, read_brat
 from .doccano import is_doccano, read_doccano, write_doccano
 from .docred import is_docred, read_docred
@@ -17,10 +18,13 @@ from .fewrel import is_fewrel, read_fewrel
 from .knowledgenet import is_knowledgenet, read_knowledgenet
 from .label_studio import is_label_studio, read_label_studio
 from .prodigy import is_prodigy, read_prodigy, write_prodigy
+from .pubtator import SUFFIXES as PUBTATOR_SUFFIXES
 from .pubtator import is_pubtator, read_pubtator
-from .read import Head, peek, walk
+from .read import JSON_SUFFIXES, Head, peek, walk
+from .semeval import SUFFIXES as SEMEVAL_SUFFIXES
 from .semeval import is_semeval, read_semeval
 from .source import Problem, SourceDoc
+from .spacy_docs import SUFFIXES as SPACY_SUFFIXES
 from .spacy_docs import is_spacy, read_spacy, write_spacy
 from .spert import is_spert, read_spert
 from .tacred import is_tacred, read_tacred
@@ -35,6 +39,7 @@ class Format(NamedTuple):
 
     read (Callable[[Path], Iterator[Union[SourceDoc, Problem]]]): Reads a file, or a folder.
     is_it (Callable[[Head], bool]): Whether a file looks like it.
+    suffixes (Sequence[str]): How the names of the files end that are read of a folder.
     write (Optional[Callable[[Path], Writer]]): Begins a file, or a folder, of it. None
         where it is read alone.
     suffix (str): How the name of what is written ends, "" for a folder.
@@ -42,24 +47,31 @@ class Format(NamedTuple):
 
     read: Callable[[Path], Iterator[Union[SourceDoc, Problem]]]
     is_it: Callable[[Head], bool]
+    suffixes: Sequence[str] = JSON_SUFFIXES
     write: Optional[Callable[[Path], Writer]] = None
     suffix: str = ""
 
 
 FORMATS: Dict[str, Format] = {
-    "brat": Format(read_brat, is_brat, BratWriter),
-    "doccano": Format(read_doccano, is_doccano, write_doccano, ".jsonl"),
+    "brat": Format(read_brat, is_brat, BRAT_SUFFIXES, BratWriter),
+    "doccano": Format(
+        read_doccano, is_doccano, write=write_doccano, suffix=".jsonl"
+    ),
     "docred": Format(read_docred, is_docred),
     "dygie": Format(read_dygie, is_dygie),
     "fewrel": Format(read_fewrel, is_fewrel),
     # What `extract` writes, and `graph` and `render` read.
-    "jsonl": Format(read_extracted, is_extracted, write_extracted, ".jsonl"),
+    "jsonl": Format(
+        read_extracted, is_extracted, write=write_extracted, suffix=".jsonl"
+    ),
     "knowledgenet": Format(read_knowledgenet, is_knowledgenet),
     "label_studio": Format(read_label_studio, is_label_studio),
-    "prodigy": Format(read_prodigy, is_prodigy, write_prodigy, ".jsonl"),
-    "pubtator": Format(read_pubtator, is_pubtator),
-    "semeval": Format(read_semeval, is_semeval),
-    "spacy": Format(read_spacy, is_spacy, write_spacy, ".spacy"),
+    "prodigy": Format(
+        read_prodigy, is_prodigy, write=write_prodigy, suffix=".jsonl"
+    ),
+    "pubtator": Format(read_pubtator, is_pubtator, PUBTATOR_SUFFIXES),
+    "semeval": Format(read_semeval, is_semeval, SEMEVAL_SUFFIXES),
+    "spacy": Format(read_spacy, is_spacy, SPACY_SUFFIXES, write_spacy, ".spacy"),
     "spert": Format(read_spert, is_spert),
     "tacred": Format(read_tacred, is_tacred),
 }

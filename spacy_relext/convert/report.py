@@ -39,7 +39,10 @@ class Report:
         self.strict = strict
         self._reasons: Counter = Counter()
         self._places: Dict[Tuple[str, str, str], List[str]] = defaultdict(list)
-        self._file: Optional[IO[str]] = path.open("w", encoding="utf8") if path else None
+        self._file: Optional[IO[str]] = None
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("w", encoding="utf8")
 
     def add(self, problem: Problem) -> None:
         """Take a problem.

@@ -12,6 +12,7 @@ from .read import Head, decode_lines, tell_empty, walk
 from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 
+SUFFIXES = (".txt",)
 NOMINAL = "NOMINAL"
 OTHER = "Other"
 SENTENCE = re.compile(r'(\d+)\t"?(.*?)"?\s*')
@@ -34,7 +35,7 @@ def read_semeval(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
     path (Path): A file, or a folder of them.
     YIELDS (Union[SourceDoc, Problem]): The sentences, and what is none.
     """
-    for file in walk(path, (".txt",)):
+    for file in walk(path, SUFFIXES):
         yield from tell_empty(file, _read_file(file))
 
 

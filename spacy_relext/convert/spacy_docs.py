@@ -20,7 +20,7 @@ from .read import Head, build_each, walk
 from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 
-SUFFIX = ".spacy"
+SUFFIXES = (".spacy",)
 THRESHOLD = 0.5
 
 Bounds = Tuple[int, int]
@@ -29,7 +29,7 @@ Found = Tuple[Any, Any, str, float]
 
 def is_spacy(head: Head) -> bool:
     """Whether a file is of spaCy's."""
-    return head.path.suffix == SUFFIX
+    return head.path.suffix in SUFFIXES
 
 
 def write_spacy(path: Path) -> CorpusWriter:
@@ -48,7 +48,7 @@ def read_spacy(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
     YIELDS (Union[SourceDoc, Problem]): The docs as annotated, and files that are none.
     """
     vocab = Vocab()
-    for file in walk(path, (SUFFIX,)):
+    for file in walk(path, SUFFIXES):
         try:
             docs = DocBin().from_disk(file)
         # Whatever zlib, msgpack and DocBin itself say of other bytes.

@@ -77,9 +77,46 @@ def test_dropped(folder, tmp_path):
     assert result.exit_code == 1 and "3.ann:2: entity dropped" in result.output
 
 
+def test_strict_leaves_the_output_as_it_was(folder, tmp_path):
+    outputs = [tmp_path / "a.spacy", tmp_path / "b.jsonl", tmp_path / "c"]
+    report = tmp_path / "new" / "report.jsonl"
+    (folder / "7.ann").write_text(ANN.replace("Arg2:T2", "Arg2:T7"))
+    for output in outputs:
+        to = {".jsonl": "jsonl", "": "brat"}.get(output.suffix, "spacy")
+        options = (folder, output, "--to", to, "--strict", "--report", report)
+        assert relext_convert(*options).exit_code == 1 and not output.exists()
+        assert len(report.read_text().splitlines()) == 1
+    outputs[1].write_text("before")
+    assert relext_convert(folder, outputs[1], "--to", "jsonl", "--strict").exit_code == 1
+    assert outputs[1].read_text() == "before"
+    # Nor is anything left under another name.
+    assert {path.name for path in tmp_path.iterdir()} == {"brat", "new", "b.jsonl"}
+    assert relext_convert(folder, outputs[1], "--to", "jsonl").exit_code == 0
+    assert len(outputs[1].read_text().splitlines()) == 10
+
+
+def test_input_is_not_written_over(folder, tmp_path):
+    path = tmp_path / "in.jsonl"
+    assert relext_convert(folder, path, "--to", "jsonl").exit_code == 0
+    before = path.read_bytes()
+    result = relext_convert(path, path, "--to", "jsonl")
+    assert result.exit_code == 1 and path.read_bytes() == before
+    assert "cannot be input and output" in " ".join(result.output.split())
+    (tmp_path / "tasks").mkdir()
+    path = path.rename(tmp_path / "tasks" / "in.jsonl")
+    inside, outside = path.with_name("out.jsonl"), tmp_path / "out.jsonl"
+    for options in ([inside], [outside, "--report", inside]):
+        result = relext_convert(path.parent, *options, "--to", "jsonl")
+        assert result.exit_code == 1 and not inside.exists()
+        assert "would be read as input" in " ".join(result.output.split())
+    # One that is not read may lie there.
+    assert relext_convert(path.parent, path.with_name("out.spacy")).exit_code == 0
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
+        (["out.spacy", "--lang", "qq"], "No tokenizer for the language 'qq'"),
         (["out.spacy", "--format", "excel"], "Unknown format 'excel'"),
         (["out.json"], "The output ends with .spacy"),
         (["out.spacy", "--dev", "0.1"], "the output is a folder"),

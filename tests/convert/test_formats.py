@@ -307,9 +307,11 @@ def test_unknown_relations_in_docs_are_told(relations, n_good, tmp_path):
 
 
 def test_files_that_are_no_docs_are_told(tmp_path):
-    as_file(tmp_path, "spacy")
-    (tmp_path / "bad.spacy").write_bytes(b"no docs")
-    report = convert(tmp_path, tmp_path / "output" / "x.spacy", format="spacy")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    as_file(folder, "spacy")
+    (folder / "bad.spacy").write_bytes(b"no docs")
+    report = convert(folder, tmp_path / "output" / "x.spacy", format="spacy")
     assert report.written["document"] == report.dropped["document"] == 1
 
 
