@@ -101,6 +101,14 @@ def test_adaptive_threshold_compares_with_the_threshold_class():
     assert decided.tolist() == [[True, False], [True, False]]
 
 
+def test_scores_at_the_threshold():
+    """A threshold that is given is reached, the learnt one has to be passed."""
+    scores = numpy.asarray([[0.5, 0.25]], dtype="float32")
+    assert configure_multi_label(threshold=0.25).decide(scores).tolist() == [[True, True]]
+    assert configure_single_label(threshold=0.5).decide(scores).tolist() == [[True, False]]
+    assert configure_adaptive_threshold().decide(scores).tolist() == [[False, False]]
+
+
 def test_positive_weight_scales_the_loss_of_what_holds_alone():
     logits = numpy.asarray([[0.3, -0.2]], dtype="float32")
     truths = numpy.asarray([[1, 0]], dtype="float32")

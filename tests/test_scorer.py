@@ -121,6 +121,12 @@ def test_gold_that_nothing_is_aligned_to_is_missed():
     assert scores["rels_candidate_recall"] == pytest.approx(1 / 3)
 
 
+def test_each_gold_relation_that_nothing_is_aligned_to_is_missed():
+    reference = make_doc([(0, 1, "A"), (0, 2, "A"), (1, 3, "A"), (2, 3, "A")], ["Ada", "\n", "\n\n", "Cork"])
+    scores = score_relations([Example(make_doc([], ["Ada", "Cork"]), reference)])
+    assert scores["rels_per_type"]["A"]["support"] == 4
+
+
 def test_candidate_recall():
     gold = [(0, 1, "A"), (0, 2, "A"), (3, 2, "A"), (3, 2, "S")]
 
