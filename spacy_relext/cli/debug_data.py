@@ -7,6 +7,7 @@ import spacy
 import typer
 from spacy.cli._util import import_code
 from spacy.language import Language
+from spacy.training import Example
 from spacy.util import load_config, load_model_from_config, registry
 from wasabi import msg
 
@@ -92,15 +93,14 @@ def debug_data(
     code_path (Optional[Path]): Python file to import first.
     RETURNS (Dict[str, Any]): What `inspect_corpus` finds as `train` and `dev`;
         `unseen_labels`, those of dev alone; `shared_texts`; and the `window`.
-    RAISES (ValueError): Where there is no such component in the config.
+    RAISES (ValueError): Where there is no such component in the config, or no corpus.
     """
     import_code(code_path)
     nlp, setup = _read_config(config_path, component)
-    read = {
-        "train": create_entity_corpus(train_path, spans_key=setup.spans_key),
-        "dev": create_entity_corpus(dev_path, spans_key=setup.spans_key),
+    examples = {
+        name: _read_corpus(path, nlp, setup)
+        for name, path in (("train", train_path), ("dev", dev_path))
     }
-    examples = {name: list(corpus(nlp)) for name, corpus in read.items()}
     if hasattr(setup.pairs, "initialize"):
         relations = [x for eg in examples["train"] for x in get_relations(eg.reference)]
         setup.pairs.initialize(in_both_directions(relations, setup.symmetric_labels))
@@ -113,6 +113,14 @@ def debug_data(
     found["unseen_labels"] = sorted(set(labels[1]) - set(labels[0]))
     found["window"] = setup.window
     return found
+
+
+def _read_corpus(path: Path, nlp: Language, setup: Setup) -> List[Example]:
+    try:
+        return list(create_entity_corpus(path, spans_key=setup.spans_key)(nlp))
+    except ValueError as error:
+        # spaCy does not say of which file.
+        raise ValueError(f"{path}: {error}") from None
 
 
 def _read_config(path: Optional[Path], component: str) -> Tuple[Language, Setup]:
@@ -128,19 +136,24 @@ def _read_config(path: Optional[Path], component: str) -> Tuple[Language, Setup]
     options = {
         "spans_key": found.get("spans_key"),
         "symmetric_labels": found.get("symmetric_labels", ()),
+        "window": _find_window(config["components"]),
     }
     if "pairs" in found:
         pairs = registry.resolve({"pairs": found["pairs"]})["pairs"]
     else:
         pairs = keep_all
-    for other in config["components"].values():
-        window = other.get("model", {}).get("get_spans", {}).get("window")
-        if window is not None:
-            options["window"] = window
     config["nlp"]["pipeline"] = []
-    config["components"] = {}
+    # What the components load is not there yet, perhaps.
+    config["components"], config["initialize"] = {}, {}
     nlp = load_model_from_config(config, auto_fill=True)
     return nlp, Setup(pairs, **options)
+
+
+def _find_window(config: Dict[str, Any]) -> Optional[int]:
+    """The least window of the transformers of a config, None where there is none."""
+    parts = [part for part in config.values() if isinstance(part, dict)]
+    windows = [config.get("get_spans", {}).get("window"), *map(_find_window, parts)]
+    return min((found for found in windows if isinstance(found, int)), default=None)
 
 
 def _print_counts(found: Dict[str, Any]) -> None:

@@ -146,6 +146,34 @@ def test_config(tmp_path, config):
     assert "out of reach" not in text
 
 
+def test_no_window(tmp_path, config):
+    """Without a transformer there is none that a doc could be longer than."""
+    before, rest = CONFIG.split("[components.transformer]")
+    config.write_text(before + rest[rest.index("[components.relation_extractor]") :])
+    long = make("Ann left Oslo " + ". " * 200, [(0, 1, "PERSON"), (2, 3, "PLACE")], [(0, 1, "LEFT")])
+    _, text = debug(tmp_path, [*clean(), long], clean(5, 50), "--config", config)
+    assert "1 of 21 relations" not in text and "longer than" not in text
+    _, text = debug(tmp_path, [*clean(), long], clean(5, 50))
+    assert "1 of 21 docs in train longer than 128 tokens" in text
+
+
+def test_what_components_load_need_not_be_there(tmp_path, config):
+    part = '[initialize.components.entity_linker]\n'
+    part += '[initialize.components.entity_linker.kb_loader]\n'
+    part += '@misc = "spacy.KBFromFile.v1"\nkb_path = null\n'
+    config.write_text(f"{CONFIG}\n[initialize]\n[initialize.components]\n{part}")
+    result, _ = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+    assert result.exit_code == 0, result.output
+
+
+def test_what_is_no_corpus_is_told(tmp_path):
+    for name in ("train", "dev"):
+        (tmp_path / f"{name}.spacy").write_bytes(b"no docs")
+    paths = (str(tmp_path / "train.spacy"), str(tmp_path / "dev.spacy"))
+    result = CliRunner().invoke(app, ["relext", "debug-data", *paths])
+    assert result.exit_code == 1 and "train.spacy" in "".join(result.output.split("\n"))
+
+
 def test_learnt_pairs(tmp_path, config):
     """Pairs that are learnt are learnt of the training data alone."""
     config.write_text(
