@@ -24,7 +24,7 @@ COLOR = re.compile(r"#[0-9a-fA-F]{3,8}|[a-zA-Z]+|(?!url)[a-z]{3,5}\([\w\s.,%/+-]
 
 STYLE = """
 .relext{--paper:#fff;--ink:#1f2328;--soft:#667085;--rule:#e4e7ec;--box:80% 89%;
---edge:55% 62%;--arc:62% 38%;--tint:75%;padding:1.5rem;
+--edge:55% 62%;--arc:62% 29%;--tint:75%;padding:1.5rem;
 background:var(--paper);color:var(--ink);
 font-family:"Helvetica Neue",Arial,"Liberation Sans",sans-serif;line-height:1.5}
 @media (prefers-color-scheme:dark){.relext{--paper:#15171c;--ink:#e6e8ec;--soft:#98a2b3;
@@ -56,6 +56,18 @@ border-radius:9px;background:var(--rule)}
 """
 
 
+class Drawing(str):
+    """HTML that a notebook shows, where it is the value of a cell.
+
+    figure (str): What of it goes inside a page.
+    """
+
+    figure: str
+
+    def _repr_html_(self) -> str:
+        return self.figure
+
+
 def render(
     docs: Union[Doc, Iterable[Doc]],
     *,
@@ -66,7 +78,7 @@ def render(
     symmetric_labels: Collection[str] = (),
     colors: Optional[Dict[str, str]] = None,
     filters: bool = False,
-) -> str:
+) -> Drawing:
     """Show docs with their entities in colour and an arc for each relation. One
     that leads to another line is drawn as two stubs, which name what they lead to.
     What stands in `doc.user_data["title"]` becomes the doc's heading.
@@ -83,7 +95,8 @@ def render(
         legible on dark too. All others get colours of their own.
     filters (bool): Whether the relations can be filtered by label and score, and the
         docs by whether any is left. Takes a page.
-    RETURNS (str): HTML, well-formed as XML too, that loads nothing from elsewhere.
+    RETURNS (str): HTML, well-formed as XML too, that loads nothing from elsewhere. As the
+        value of a notebook's cell it is shown.
     RAISES (ValueError): On anything that is not a Doc, or no CSS colour.
     """
     docs = [docs] if isinstance(docs, Doc) else list(docs)
@@ -115,13 +128,17 @@ def render(
         for name, n in sorted(labels.items())
     }
     controls = draw_filters(chips) if filters else ""
-    heading = f"<h1>{_clean(title)}</h1>" if page else ""
-    figure = (
-        f'<div class="relext"><style>{STYLE}{FILTER_STYLE if filters else ""}</style>'
-        f'{heading}<div class="legend">{legend}</div>{controls}{body}</div>'
-    )
-    if not page:
-        return figure
+    begin = f'<div class="relext"><style>{STYLE}{FILTER_STYLE if filters else ""}</style>'
+    end = f'<div class="legend">{legend}</div>{controls}{body}</div>'
+    whole = begin + end
+    if page:
+        whole = _draw_page(title, f"{begin}<h1>{_clean(title)}</h1>{end}")
+    drawing = Drawing(whole)
+    drawing.figure = begin + end
+    return drawing
+
+
+def _draw_page(title: str, figure: str) -> str:
     return (
         '<!DOCTYPE html>\n<html xmlns="http://www.w3.org/1999/xhtml"><head>'
         '<meta charset="utf-8"/><meta name="color-scheme" content="light dark"/>'

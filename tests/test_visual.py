@@ -1,3 +1,5 @@
+import json
+from html import unescape
 from itertools import permutations
 from xml.etree import ElementTree
 
@@ -8,6 +10,8 @@ from spacy.tokens import Doc, Span
 from spacy_relext import Relation, set_relations
 from spacy_relext.layout import place_rows, stack
 from spacy_relext.visual import CORNER, render
+
+from .browser import DARK, browse, needs_chromium
 
 HTML, SVG = "{http://www.w3.org/1999/xhtml}", "{http://www.w3.org/2000/svg}"
 
@@ -78,6 +82,77 @@ def test_part_of_a_page(doc):
     html = render(doc, page=False)
     assert parse(html).tag == "div"
     assert html in render(doc).replace("<h1>Relations</h1>", "")
+
+
+def test_notebook_shows_it(doc):
+    assert render(doc)._repr_html_() == render(doc, page=False)
+    assert render(doc, page=False)._repr_html_() == render(doc, page=False)
+
+
+# What a browser makes of a page, as JSON in its last element: labels that lie upon one
+# another, upon a word or outside of the drawing, and the least contrasts of text.
+LOOK = """<script>
+  const all = (name, root = document) => Array.from(root.querySelectorAll(name));
+  const box = part => part.getBoundingClientRect();
+  const meet = (a, b) => a.left + 1 < b.right && b.left + 1 < a.right
+    && a.top + 1 < b.bottom && b.top + 1 < a.bottom;
+  const light = color => color.match(/[\\d.]+/g).slice(0, 3).map(x => x / 255)
+    .map(x => x > 0.04045 ? ((x + 0.055) / 1.055) ** 2.4 : x / 12.92)
+    .reduce((sum, x, i) => sum + x * [0.2126, 0.7152, 0.0722][i], 0);
+  const contrast = (one, other) => {
+    const [less, more] = [light(one), light(other)].sort((a, b) => a - b);
+    return (more + 0.05) / (less + 0.05);
+  };
+  const css = (part, name) => getComputedStyle(part)[name];
+  const paper = css(document.querySelector(".relext"), "backgroundColor");
+  const found = {labels: 0, upon: [], outside: [], paper: light(paper)};
+  for (const svg of all("svg")) {
+    const labels = all(".relation text", svg), words = all("g > g > text", svg)
+      .filter(text => !text.closest(".relation") && !text.closest(".entity"));
+    found.labels += labels.length;
+    labels.forEach((label, i) => {
+      for (const other of [...labels.slice(i + 1), ...words])
+        if (meet(box(label), box(other)))
+          found.upon.push([label.textContent, other.textContent]);
+      const [inner, outer] = [box(label), box(svg)];
+      if (inner.left < outer.left || inner.right > outer.right || inner.top < outer.top)
+        found.outside.push(label.textContent);
+    });
+  }
+  const least = (parts, of) => Math.min(...parts.map(of));
+  found.label = least(all(".relation text"), x => contrast(css(x, "fill"), paper));
+  found.entity = least(all(".entity rect"), x =>
+    contrast(css(x, "fill"), css(document.querySelector("svg text"), "fill")));
+  const told = document.body.appendChild(document.createElement("pre"));
+  told.textContent = JSON.stringify(found);
+</script>"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [300, 960])
+@pytest.mark.parametrize("options", [(), (DARK,)], ids=["light", "dark"])
+def test_legible_in_a_browser(nlp, options, width, tmp_path):
+    """Many relations over several lines, of labels and types of any colour."""
+    doc = many_relations(nlp)
+    relations = [
+        Relation(rel.head, rel.tail, f"LABEL_{i % 40}", rel.score)
+        for i, rel in enumerate(doc._.relations)
+    ]
+    doc.ents = [Span(doc, ent.start, ent.end, f"T{i}") for i, ent in enumerate(doc.ents)]
+    set_relations(doc, relations)
+    path = tmp_path / "page.html"
+    html = render(doc, width=width)
+    path.write_text(html.replace("</body>", f"{LOOK}</body>"), encoding="utf8")
+    dom = browse(path.as_uri(), tmp_path, "--dump-dom", *options)
+    found = json.loads(unescape(dom.rsplit("<pre>", 1)[1].split("</pre>")[0]))
+    assert found["labels"] >= len(relations)
+    assert not found["upon"] and not found["outside"]
+    assert (found["paper"] < 0.1) == bool(options)
+    # What the guidelines of the W3C ask of small text.
+    assert found["label"] >= 4.5 and found["entity"] >= 4.5
+    picture = tmp_path / "page.png"
+    browse(path.as_uri(), tmp_path, f"--screenshot={picture}", *options)
+    assert picture.read_bytes()[:4] == b"\x89PNG"
 
 
 def test_escapes_all_text(nlp):

@@ -1,8 +1,6 @@
 """`relext render`: the page, and its filters in a real browser where there is one."""
 
 import json
-import shutil
-import subprocess
 from xml.etree import ElementTree
 
 import pytest
@@ -16,8 +14,9 @@ from spacy_relext.cli.render import render_files
 from spacy_relext.records import as_record
 from spacy_relext.visual import render
 
+from ..browser import browse, needs_chromium
+
 HTML = "{http://www.w3.org/1999/xhtml}"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 NLP = spacy.blank("en")
 
 
@@ -97,7 +96,7 @@ def test_without_filters_there_is_no_script():
     assert "<script" not in render(make_doc()) and "<form" not in render(make_doc())
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="there is no Chromium")
+@needs_chromium
 @pytest.mark.parametrize(
     "asked, n_relations, n_docs",
     [
@@ -113,15 +112,7 @@ def test_filters_in_a_browser(asked, n_relations, n_docs, records, tmp_path):
     """What shows, by the document as the browser has it once the script has run."""
     path = tmp_path / "page.html"
     render_files([records], path)
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
-    profile = f"--user-data-dir={tmp_path / 'profile'}"
-    done = subprocess.run(
-        [CHROMIUM, *options, profile, path.as_uri() + asked],
-        capture_output=True,
-        timeout=120,
-        check=True,
-    )
-    html = done.stdout.decode("utf8")
+    html = browse(path.as_uri() + asked, tmp_path, "--dump-dom")
     assert f"{n_relations} relations, {n_docs} documents" not in path.read_text("utf8")
     # The browser writes no XML; each relation has a row.
     rows = [row.split(">", 1)[0] for row in html.split("<tr ")[1:]]
