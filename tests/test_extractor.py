@@ -273,6 +273,7 @@ def test_symmetric_relations_are_stored_once_in_text_order():
     assert nlp.evaluate(examples)["rels_f"] == 1
     pairs, scores = nlp.get_pipe("relation_extractor").predict(docs)
     assert scores[:, 0] == pytest.approx(scores[pairs.reverse, 0])
+    assert 0.9 < scores.max() <= 1
 
 
 def test_symmetric_label_that_is_no_label_is_named():
@@ -511,6 +512,13 @@ def test_corpus_without_relations_is_an_error():
         eg.reference.user_data.clear()
     with pytest.raises(ValueError, match=r"DocBin\(store_user_data=True\)"):
         make_nlp(examples)
+
+
+@pytest.mark.parametrize("text", ["", " ", "Nobody did."])
+def test_corpus_that_begins_with_docs_without_entities(text):
+    examples = make_examples(spacy.blank("en"), [(text, [], [])] * 12 + DATA)
+    nlp = make_nlp(examples, n_updates=60)
+    assert nlp.evaluate(examples)["rels_f"] == 1
 
 
 def test_labels_can_be_given_but_not_added_later():

@@ -85,11 +85,17 @@ def test_learns_through_the_shared_transformer(trained, tmp_path):
 
 
 def test_docs_without_tokens_among_others(trained):
-    docs = [Doc(trained.vocab), make_examples(trained)[0].predicted, Doc(trained.vocab)]
-    assert [len(doc._.relations) for doc in trained.pipe(docs)] == [0, 2, 0]
+    space = Doc(trained.vocab, words=["\n", " "])
+    full = make_examples(trained)[0].predicted
+    docs = [Doc(trained.vocab), full, space, Doc(trained.vocab)]
+    assert [len(doc._.relations) for doc in trained.pipe(docs)] == [0, 2, 0, 0]
     examples = make_examples(trained)
-    empty = Example(Doc(trained.vocab), Doc(trained.vocab))
-    assert trained.update([empty, *examples])["relation_extractor"] >= 0
+    others = [Example(doc.copy(), doc.copy()) for doc in (docs[0], space)]
+    losses = trained.update([*others, *examples], sgd=False)["relation_extractor"]
+    assert losses == pytest.approx(
+        trained.update(examples, sgd=False)["relation_extractor"], rel=1e-3
+    )
+    assert trained.update(others, sgd=False)["relation_extractor"] == 0
 
 
 def test_replaced_listeners(trained, tmp_path):
