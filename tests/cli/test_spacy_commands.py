@@ -145,21 +145,32 @@ def test_package_installs_and_loads(model, tmp_path):
     pip = ["install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
     site = tmp_path / "site"
     subprocess.run([sys.executable, "-m", "pip", *pip, "--target", site, package], check=True)
-    code = "import spacy, sys; sys.stdout.write(str(spacy.load('en_relext_demo').pipe_names))"
+    docs = [eg.predicted for eg in make_examples(spacy.blank("en"))]
+    DocBin(docs=docs).to_disk(tmp_path / "docs.spacy")
+    code = (
+        "import spacy, sys; from spacy.tokens import DocBin; "
+        "nlp = spacy.load('en_relext_demo'); "
+        "docs = DocBin().from_disk(sys.argv[1]).get_docs(nlp.vocab); "
+        "sys.stdout.write(str([len(doc._.relations) for doc in nlp.pipe(docs)]))"
+    )
     result = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code, tmp_path / "docs.spacy"],
         env={**os.environ, "PYTHONPATH": str(site)},
         capture_output=True,
         text=True,
         timeout=120,
     )
-    assert "relation_extractor" in result.stdout, result.stderr
+    assert result.stdout == "[2, 1, 0, 1, 0, 0]", result.stderr
 
 
-def test_apply(model, corpus, tmp_path):
-    run("apply", model, corpus, tmp_path / "applied.spacy")
-    docs = list(DocBin().from_disk(tmp_path / "applied.spacy").get_docs(spacy.blank("en").vocab))
-    assert len(docs) == 6
+def test_apply(model, tmp_path):
+    """On docs with entities, and in two processes."""
+    examples = make_examples(spacy.blank("en"))
+    DocBin(docs=[eg.predicted for eg in examples]).to_disk(tmp_path / "docs.spacy")
+    run("apply", model, tmp_path / "docs.spacy", tmp_path / "applied.spacy", "--n-process", 2)
+    applied = DocBin().from_disk(tmp_path / "applied.spacy")
+    docs = list(applied.get_docs(spacy.blank("en").vocab))
+    assert [triples(doc) for doc in docs] == [triples(eg.reference) for eg in examples]
 
 
 def test_benchmark_speed(model, corpus):
