@@ -1,8 +1,9 @@
 """python -m spacy relext convert"""
 
 import shutil
+from itertools import islice
 from pathlib import Path
-from typing import Optional
+from typing import Iterable, Iterator, Optional
 
 import spacy
 import typer
@@ -13,9 +14,13 @@ from wasabi import msg
 from ..convert import FORMATS, TARGETS, guess_format
 from ..convert.build import CUTS, DocBuilder, Options
 from ..convert.corpus_writer import split_documents
+from ..convert.read import Found
 from ..convert.report import Report
 from ..convert.source import SourceDoc
 from . import relext
+
+# Documents after which the vocabulary forgets what they brought.
+ZONE = 1000
 
 
 @relext.command("convert")
@@ -112,7 +117,8 @@ def convert(
     input_path (Path): File or folder of annotations.
     output (Path): A .spacy file, or .jsonl, or a folder for brat. With `dev` or `test` a
         folder, of train.spacy and what the others say. A .spacy file of more than 10,000
-        docs is a folder of several, which spaCy's readers take in its place.
+        docs, or a million tokens, is a folder of several, which spaCy's readers take in
+        its place.
     format (Optional[str]): Its name in `spacy_relext.convert.FORMATS`; None to guess.
     to (str): What to write: "spacy", or the name of another format that is written.
     lang (str): Language whose tokenizer to use.
@@ -169,7 +175,7 @@ def convert(
     position = 0
     try:
         with tqdm(total=total, unit=" docs", disable=silent) as bar:
-            for found in read(input_path):
+            for found in _in_zones(nlp, read(input_path)):
                 if not isinstance(found, SourceDoc):
                     report.add(found)
                     continue
@@ -189,6 +195,19 @@ def convert(
         for part in parts.values():
             _remove(part)
     return report
+
+
+def _in_zones(nlp: Language, found: Iterable[Found]) -> Iterator[Found]:
+    """The same, while words that were never seen before do not pile up in the
+    vocabulary."""
+    found = iter(found)
+    ended = False
+    while not ended:
+        ended = True
+        with nlp.memory_zone():
+            for one in islice(found, ZONE):
+                ended = False
+                yield one
 
 
 def _check_apart(input_path: Path, path: Path, is_read: bool) -> None:

@@ -6,23 +6,29 @@ from typing import Dict, Sequence
 import numpy
 from spacy.tokens import Doc, DocBin
 
-# Docs of one file.
+# Docs of one file, and their tokens. Writing takes about 400 bytes a token.
 MAX_DOCS = 10_000
+MAX_TOKENS = 1_000_000
 
 
 class CorpusWriter:
     """Writes a .spacy file. Where one would grow too large it is a folder of that name
     with several, which spaCy's readers take in its place."""
 
-    def __init__(self, path: Path, max_docs: int = MAX_DOCS):
+    def __init__(
+        self, path: Path, max_docs: int = MAX_DOCS, max_tokens: int = MAX_TOKENS
+    ):
         """Begin a file.
 
         path (Path): The file.
         max_docs (int): Docs of one file.
+        max_tokens (int): Tokens that one file has at most, unless it is of one doc.
         """
         self.path = path
         self.max_docs = max_docs
+        self.max_tokens = max_tokens
         self.n_files = 0
+        self._n_tokens = 0
         self._bin = self._new()
 
     def add(self, doc: Doc) -> None:
@@ -30,9 +36,11 @@ class CorpusWriter:
 
         doc (Doc): The doc.
         """
-        if len(self._bin) == self.max_docs:
+        is_full = len(self._bin) == self.max_docs
+        if len(self._bin) and (is_full or self._n_tokens + len(doc) > self.max_tokens):
             self._flush(self.path)
         self._bin.add(doc)
+        self._n_tokens += len(doc)
 
     def close(self) -> None:
         """Write what is not written yet."""
@@ -46,7 +54,7 @@ class CorpusWriter:
         folder.mkdir(parents=True, exist_ok=True)
         self.n_files += 1
         self._bin.to_disk(folder / f"{self.n_files:04}.spacy")
-        self._bin = self._new()
+        self._bin, self._n_tokens = self._new(), 0
 
     @staticmethod
     def _new() -> DocBin:

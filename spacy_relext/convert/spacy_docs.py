@@ -47,7 +47,6 @@ def read_spacy(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
     path (Path): A .spacy file, or a folder of them.
     YIELDS (Union[SourceDoc, Problem]): The docs as annotated, and files that are none.
     """
-    vocab = Vocab()
     for file in walk(path, SUFFIXES):
         try:
             docs = DocBin().from_disk(file)
@@ -56,7 +55,8 @@ def read_spacy(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
             reason = f"no docs of spaCy's: {type(error).__name__}: {error}"
             yield Problem(str(file), "document", DROPPED, reason)
             continue
-        for number, doc in enumerate(docs.get_docs(vocab), 1):
+        # One a file, or the words of all would pile up in it.
+        for number, doc in enumerate(docs.get_docs(Vocab()), 1):
             yield _as_source(doc, f"{file}:{number}")
 
 

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 import spacy_relext.cli  # noqa: F401
 from spacy_relext import get_relations
+from spacy_relext.cli.convert import convert
 from spacy_relext.convert.corpus_writer import CorpusWriter
 from spacy_relext.corpus import create_entity_corpus
 
@@ -137,12 +138,41 @@ def test_unknown_format(tmp_path):
     assert "it looks like none" in " ".join(result.output.split())
 
 
-def test_large_corpus_is_a_folder(tmp_path):
+@pytest.mark.parametrize(
+    "limits, n_files", [({"max_docs": 3}, 3), ({"max_tokens": 4}, 4), ({"max_tokens": 1}, 7)]
+)
+def test_large_corpus_is_a_folder(limits, n_files, tmp_path):
     path = tmp_path / "large.spacy"
     vocab = spacy.blank("en").vocab
-    writer = CorpusWriter(path, max_docs=3)
+    writer = CorpusWriter(path, **limits)
     for i in range(7):
-        writer.add(Doc(vocab, words=[str(i)]))
+        writer.add(Doc(vocab, words=[str(i), "."]))
     writer.close()
-    assert len(list(path.iterdir())) == 3
+    assert len(list(path.iterdir())) == n_files
     assert [doc[0].text for doc in read(path)] == [str(i) for i in range(7)]
+
+
+@pytest.mark.parametrize("to", ["spacy", "jsonl"])
+def test_vocabulary_does_not_grow_with_the_input(to, tmp_path, monkeypatch):
+    kept = []
+
+    def load(lang):
+        kept.append(spacy.blank(lang))
+        return kept[-1]
+
+    monkeypatch.setattr("spacy_relext.cli.convert._load_tokenizer", load)
+    monkeypatch.setattr("spacy_relext.cli.convert.ZONE", 7)
+    path = tmp_path / "in.jsonl"
+    lines = [
+        {"id": str(i), "source": "a", "text": f"word{i} is new", "entities": []}
+        for i in range(50)
+    ]
+    srsly.write_jsonl(path, lines)
+    output = tmp_path / f"out.{to}"
+    convert(path, output, to=to, format="jsonl")
+    assert "word49" not in kept[0].vocab.strings
+    if to == "spacy":
+        assert [doc.text for doc in read(output)] == [line["text"] for line in lines]
+    else:
+        texts = [line["text"] for line in srsly.read_jsonl(output)]
+        assert texts == [line["text"] for line in lines]
