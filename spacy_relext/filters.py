@@ -16,7 +16,7 @@ background:var(--paper);border-bottom:1px solid var(--rule)}
 .relext form label{display:inline-flex;align-items:center;gap:.3rem;cursor:pointer}
 .relext form .label{border:1px solid}.relext form output{color:var(--soft)}
 .relext form input{accent-color:var(--soft)}.relext [hidden]{display:none}
-.relext form~section:first-of-type{border-top:0;padding-top:0}
+.relext form~section{border-top:0;border-bottom:1px solid var(--rule)}
 """
 
 # Without "<" and "&", which XML would take for its own.
