@@ -4,6 +4,7 @@ import csv
 import json
 import os
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any, Collection, Iterable, Iterator, NamedTuple, Optional, Tuple, Union
 
@@ -16,9 +17,11 @@ READ_ONLY = f"files that end in {', '.join(READ)} are"
 
 BOM = "\ufeff"
 
-# Longest field of a table, in characters. A quotation mark that is never closed would
-# otherwise take all the rest of a file into memory.
-MAX_FIELD = 10_000_000
+# Longest document, in characters; so many times as many bytes is the longest line of one,
+# with all that stands beside the text. A quotation mark that is never closed, or a file
+# without line breaks, would otherwise take all the rest of a file into memory.
+MAX_CHARS = 10_000_000
+MAX_BYTES = 10 * MAX_CHARS
 
 
 class Text(NamedTuple):
@@ -106,8 +109,13 @@ def _is_same(path: Path, other: Path) -> bool:
 
 
 def _read_file(path: Path) -> Iterator[Union[Text, Fault]]:
-    data = path.read_bytes()
     source = path.as_posix()
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        reason = f"too long for one document, {size:,} bytes; --lines makes one of each line"
+        yield Fault(source, reason)
+        return
+    data = path.read_bytes()
     try:
         text = data.decode("utf-8").removeprefix(BOM)
     except UnicodeDecodeError as error:
@@ -119,8 +127,13 @@ def _read_file(path: Path) -> Iterator[Union[Text, Fault]]:
 
 def _decode_lines(path: Path) -> Iterator[Tuple[str, Union[str, Fault]]]:
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(iter(partial(file.readline, MAX_BYTES), b""), 1):
             source = f"{path.as_posix()}:{number}"
+            if len(line) == MAX_BYTES and not line.endswith(b"\n"):
+                yield source, Fault(source, f"too long a line, over {MAX_BYTES:,} bytes")
+                while line and not line.endswith(b"\n"):
+                    line = file.readline(MAX_BYTES)
+                continue
             try:
                 text = line.decode("utf-8").removeprefix(BOM if number == 1 else "").strip()
             except UnicodeDecodeError as error:
@@ -162,7 +175,7 @@ def _read_table(path: Path, text_field: str, id_field: str) -> Iterator[Union[Te
     delimiter = COLUMNS[path.suffix.lower()]
     # Bytes that are no UTF-8 become surrogates, which `_check` finds in their row.
     options = {"encoding": "utf-8-sig", "errors": "surrogateescape", "newline": ""}
-    csv.field_size_limit(MAX_FIELD)
+    csv.field_size_limit(MAX_CHARS)
     with path.open(**options) as file:
         # Strict, or a quotation mark that is never closed makes one text of all the rest.
         reader = csv.reader(file, delimiter=delimiter, strict=True)
@@ -202,6 +215,9 @@ def _check(text: Text) -> Union[Text, Fault]:
     """What every document has to be, however it was stored."""
     if not text.text.strip():
         return Fault(text.source, "no text in it")
+    if len(text.text) > MAX_CHARS:
+        reason = f"too long for one document, {len(text.text):,} characters"
+        return Fault(text.source, reason)
     try:
         f"{text.id}{text.text}".encode("utf-8")
     except UnicodeEncodeError as error:

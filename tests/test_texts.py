@@ -116,6 +116,25 @@ def test_what_cannot_be_read_is_told_with_its_place(folder, name, data, source, 
 
 
 @pytest.mark.parametrize(
+    "name, data, source, reason",
+    [
+        ("a.txt", "x" * 201, "a.txt", "201 bytes; --lines"),
+        ("a.txt", "x" * 150, "a.txt", "150 characters"),
+        ("a.jsonl", json.dumps({"text": "x" * 150}), "a.jsonl:1", "150 characters"),
+        ("a.jsonl", json.dumps({"text": "x" * 450}), "a.jsonl:1", "too long a line"),
+        ("a.csv", "text\n" + "x" * 150, "a.csv:2", "no row of a table"),
+    ],
+)
+def test_no_document_takes_all_memory(folder, monkeypatch, name, data, source, reason):
+    monkeypatch.setattr("spacy_relext.texts.MAX_CHARS", 100)
+    monkeypatch.setattr("spacy_relext.texts.MAX_BYTES", 200)
+    good = '\n{"text": "Good"}\n' if name.endswith("l") else ""
+    (fault, *others) = read(write(folder, name, data + good))
+    assert fault.source == source and reason in fault.reason
+    assert [text.text for text in others] == ["Good"] * bool(good)
+
+
+@pytest.mark.parametrize(
     "name, lines",
     [
         ("a.jsonl", [b'{"text": "One"}', b"{", b'{"text": "\xff"}', b'{"text": "Two"}']),

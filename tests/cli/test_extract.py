@@ -82,11 +82,12 @@ def test_bad_lines(model, texts, tmp_path):
     assert len(records) == N_TEXTS + 1 and records[-1]["text"] == "Eve met Ann."
 
 
-def test_killed_and_resumed(model, texts, tmp_path):
+@pytest.mark.parametrize("n_process", [1, 2])
+def test_killed_and_resumed(n_process, model, texts, tmp_path):
     whole, output = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
     assert extract(model, texts, "--output", whole).exit_code == 0
     command = [sys.executable, "-m", "spacy", "relext", "extract", model, texts]
-    command += ["--output", output, "--batch-size", "1"]
+    command += ["--output", output, "--batch-size", "1", "--n-process", str(n_process)]
     process = subprocess.Popen(
         [str(x) for x in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
