@@ -37,12 +37,12 @@ def make_pairs(entities, n_docs):
 
 
 @st.composite
-def batches(draw):
+def batches(draw, max_length=6, max_entities=3):
     """Token vectors of some docs, and entities that may nest and overlap."""
-    lengths = draw(st.lists(st.integers(0, 6), min_size=1, max_size=3))
+    lengths = draw(st.lists(st.integers(0, max_length), min_size=1, max_size=3))
     entities = []
     for doc, length in enumerate(lengths):
-        for _ in range(draw(st.integers(0, 3)) if length else 0):
+        for _ in range(draw(st.integers(0, max_entities)) if length else 0):
             start = draw(st.integers(0, length - 1))
             end = draw(st.integers(start + 1, length))
             entities.append((doc, start, end, draw(st.integers(1, 3))))
@@ -170,8 +170,19 @@ def test_gradient_of_every_parameter(context, pooling):
 
 
 @settings(deadline=None, max_examples=50)
-@given(batch=batches())
+@given(batch=batches(max_length=16, max_entities=7))
 def test_max_context_is_the_maximum_between_the_mentions(batch):
+    check_max_context(batch)
+
+
+@pytest.mark.parametrize("n_tokens", [8, 20, 70])
+def test_max_context_where_every_token_is_a_mention(n_tokens):
+    X = numpy.random.default_rng(n_tokens).normal(size=(n_tokens, WIDTH)).astype("float32")
+    pairs = make_pairs([(0, i, i + 1, 1) for i in range(n_tokens)], 1)
+    check_max_context(((X, numpy.asarray([n_tokens], dtype="int32")), pairs))
+
+
+def check_max_context(batch):
     (X, lengths), pairs = batch
     entities = OPS.alloc2f(pairs.n_entities, 2)
     model = max_context(4)
@@ -179,7 +190,7 @@ def test_max_context_is_the_maximum_between_the_mentions(batch):
     between, backprop = model(((X, lengths), entities, pairs), True)
     projected = model.layers[0].predict(X)
     starts, ends = pairs.flat_bounds(lengths)
-    dY = numpy.arange(len(pairs) * 4, dtype="float32").reshape(-1, 4)
+    dY = numpy.random.default_rng(0).normal(size=(len(pairs), 4)).astype("float32")
     d_projected = numpy.zeros_like(projected)
     expected = OPS.alloc2f(len(pairs), 4)
     for i, (head, tail) in enumerate(zip(pairs.head, pairs.tail)):
