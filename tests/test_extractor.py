@@ -570,6 +570,18 @@ def test_loading_with_labels_that_do_not_fit_the_model_is_an_error(trained, tmp_
         spacy.load(tmp_path)
 
 
+def test_what_the_config_of_a_trained_pipeline_still_decides(trained, tmp_path):
+    """The threshold, but not what it was trained with."""
+    trained.to_disk(tmp_path)
+    component = {
+        "objective": {"threshold": 0},
+        "spans_key": "sc",
+        "symmetric_labels": ["FOUNDED"],
+    }
+    nlp = spacy.load(tmp_path, config={"components": {"relation_extractor": component}})
+    assert len(nlp(make_examples(nlp)[0].predicted)._.relations) == 6 * 3
+
+
 def test_relation_of_an_unknown_label_is_left_alone(trained):
     doc = make_examples(trained)[0].predicted.copy()
     person, _, place = doc.ents
