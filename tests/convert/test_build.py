@@ -1,5 +1,6 @@
 import pytest
 import spacy
+import srsly
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -262,23 +263,34 @@ def test_report_as_file(tmp_path):
 
 
 WORD = st.text("aé🙂漢\u0301.-' \n", min_size=1, max_size=6)
-WORDS = st.lists(WORD, min_size=1, max_size=8)
+BOUND = st.tuples(st.integers(-2, 40), st.integers(-2, 40))
 
 
 @settings(deadline=None)
-@given(WORDS, st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=6))
-def test_text_is_kept_or_reported(words, bounds):
-    text = " ".join(words)
+@given(
+    st.lists(st.tuples(WORD, st.booleans()), min_size=1, max_size=8),
+    st.lists(BOUND, max_size=6),
+    st.booleans(),
+)
+def test_text_is_kept_or_reported(tmp_path_factory, tokens, bounds, own):
+    """Whatever the tokenisation, that of a tokenizer or one's own, and the offsets."""
+    words, spaces = map(list, zip(*tokens))
+    text, _ = join_words(words, spaces)
     entities = [SourceEntity(str(i), *b, "X", f"a:{i}") for i, b in enumerate(bounds)]
     links = [SourceRelation("0", str(i), "R", f"a:R{i}") for i in range(len(bounds))]
-    report = Report()
-    options = Options(spans_key="all")
-    docs = DocBuilder(NLP, report, options).build(
-        SourceDoc("a", "a", text, entities, links)
+    path = tmp_path_factory.getbasetemp() / "report.jsonl"
+    report = Report(path)
+    tokenised = {"words": words, "spaces": spaces} if own else {}
+    docs = DocBuilder(NLP, report, Options(spans_key="all")).build(
+        SourceDoc("a", "a", text, entities, links, **tokenised)
     )
+    report.close()
     report.check()
-    expected = sorted(
-        {text[s:e].strip() for s, e in bounds if s < e <= len(text) and text[s:e].strip()}
-    )
-    found = sorted({span.text for doc in docs for span in doc.spans["all"]})
-    assert report.changed["entity", "expanded"] or found == expected
+    told = {problem["place"] for problem in srsly.read_jsonl(path)}
+    found = {(x.start_char, x.end_char): x.text for doc in docs for x in doc.spans["all"]}
+    for entity in entities:
+        if entity.place not in told:
+            start, end = entity.start, entity.end
+            assert found[start, end] == text[start:end]
+    assert sum(len(get_relations(doc)) for doc in docs) == report.written["relation"]
+    assert sum(len(doc.spans["all"]) for doc in docs) == report.written["entity"]
