@@ -263,26 +263,32 @@ def test_report_as_file(tmp_path):
 
 
 WORD = st.text("aé🙂漢\u0301.-' \n", min_size=1, max_size=6)
-BOUND = st.tuples(st.integers(-2, 40), st.integers(-2, 40))
+
+
+@st.composite
+def tokenised(draw):
+    """Words, whether a space follows each, and offsets of which some are outside of the
+    text or the wrong way round."""
+    words, spaces = zip(*draw(st.lists(st.tuples(WORD, st.booleans()), min_size=1)))
+    length = len(join_words(words, spaces)[0])
+    start, size = st.integers(-2, length), st.integers(-2, 8)
+    bounds = draw(st.lists(st.tuples(start, size), max_size=6))
+    return list(words), list(spaces), [(start, start + size) for start, size in bounds]
 
 
 @settings(deadline=None)
-@given(
-    st.lists(st.tuples(WORD, st.booleans()), min_size=1, max_size=8),
-    st.lists(BOUND, max_size=6),
-    st.booleans(),
-)
-def test_text_is_kept_or_reported(tmp_path_factory, tokens, bounds, own):
+@given(tokenised(), st.booleans())
+def test_text_is_kept_or_reported(tmp_path_factory, drawn, own):
     """Whatever the tokenisation, that of a tokenizer or one's own, and the offsets."""
-    words, spaces = map(list, zip(*tokens))
+    words, spaces, bounds = drawn
     text, _ = join_words(words, spaces)
     entities = [SourceEntity(str(i), *b, "X", f"a:{i}") for i, b in enumerate(bounds)]
     links = [SourceRelation("0", str(i), "R", f"a:R{i}") for i in range(len(bounds))]
     path = tmp_path_factory.getbasetemp() / "report.jsonl"
     report = Report(path)
-    tokenised = {"words": words, "spaces": spaces} if own else {}
+    tokens = {"words": words, "spaces": spaces} if own else {}
     docs = DocBuilder(NLP, report, Options(spans_key="all")).build(
-        SourceDoc("a", "a", text, entities, links, **tokenised)
+        SourceDoc("a", "a", text, entities, links, **tokens)
     )
     report.close()
     report.check()
