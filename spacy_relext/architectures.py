@@ -18,8 +18,10 @@ from .layers import (
     attention_context,
     entity_vectors,
     flatten_tokens,
+    group_bilinear,
     linear,
     max_context,
+    rectify,
     score_pairs,
 )
 from .pairs import Pairs
@@ -34,9 +36,11 @@ def build_relation_model(
     hidden_width: int = 128,
     depth: int = 1,
     pooling: str = "mean",
+    mention_pooling: str = "logsumexp",
     type_width: int = 32,
     distance: bool = True,
     context: Optional[str] = "max",
+    group_width: int = 0,
     block_size: int = 4096,
     nO: Optional[int] = None,
 ) -> Model[Tuple[List[Doc], Pairs], Floats2d]:
@@ -44,19 +48,24 @@ def build_relation_model(
 
     Token vectors are pooled to entity vectors, which are projected once as head
     and once as tail. The vector of a pair is the sum of two such projections and
-    of what the pair alone knows.
+    of what the pair alone knows; or, with `group_width`, all products of the features
+    of its head and its tail within groups.
 
     tok2vec (Model[List[Doc], List[Floats2d]]): The encoder: a listener to a
         shared transformer or tok2vec, or a tok2vec of its own.
     hidden_width (int): Width of the pair vectors.
     depth (int): Number of hidden layers, the pair vectors included.
-    pooling (str): Entity vector from token vectors: "mean", "max" or
+    pooling (str): Vector of a mention from token vectors: "mean", "max" or
         "first_last" (the first and the last, side by side).
+    mention_pooling (str): Vector of an entity from those of its mentions, where it has
+        many: "logsumexp", "max" or "mean".
     type_width (int): Width of the embedding of the entities' labels; 0 for none.
     distance (bool): Whether to embed the distance and the order of the mentions.
     context (Optional[str]): What else a pair sees: "max" (maximum over the tokens
-        between the mentions), "attention" (factorised attention over the doc) or
+        between the closest mentions), "attention" (factorised attention over the doc) or
         None.
+    group_width (int): Number of features of a group for bilinear scoring, a divisor of
+        `hidden_width`; 0 for the sum.
     block_size (int): Number of pairs scored at a time in prediction, which bounds
         the memory.
     nO (Optional[int]): Number of outputs; None to have the component set it.
@@ -64,16 +73,21 @@ def build_relation_model(
         logits, one row a pair.
     RAISES (ValueError): Where an option is out of its range.
     """
-    _check_options(hidden_width, depth, type_width, context, block_size)
+    _check_options(hidden_width, depth, type_width, context, group_width, block_size)
     embed_type = HashEmbed(type_width, N_TYPE_ROWS) if type_width else None
     hidden = [Relu(hidden_width, dropout=0.0) for _ in range(depth - 1)]
     output = linear(nO)
+    pair_width = 2 * hidden_width if group_width else hidden_width
     score = score_pairs(
-        entities=chain(entity_vectors(pooling, embed_type), Dropout(0.0)),
+        entities=chain(
+            entity_vectors(pooling, mention_pooling, embed_type), Dropout(0.0)
+        ),
+        join=group_bilinear(group_width) if group_width else rectify(),
         output=chain(Dropout(0.0), *hidden, output),
         width=hidden_width,
+        pair_width=pair_width,
         distance=distance,
-        context=CONTEXTS[context](hidden_width) if context else None,
+        context=CONTEXTS[context](pair_width) if context else None,
         block_size=block_size,
     )
     model = chain(with_getitem(0, chain(tok2vec, flatten_tokens())), score)
@@ -84,12 +98,18 @@ def build_relation_model(
 
 
 def _check_options(
-    hidden_width: int, depth: int, type_width: int, context: Optional[str], block_size: int
+    hidden_width: int,
+    depth: int,
+    type_width: int,
+    context: Optional[str],
+    group_width: int,
+    block_size: int,
 ) -> None:
     for name, value, least in (
         ("hidden_width", hidden_width, 1),
         ("depth", depth, 1),
         ("type_width", type_width, 0),
+        ("group_width", group_width, 0),
         ("block_size", block_size, 1),
     ):
         if value < least:
@@ -97,6 +117,11 @@ def _check_options(
                 f"spacy-relext.RelationModel.v1: {name} must be at least {least}, "
                 f"found: {value}"
             )
+    if group_width and hidden_width % group_width:
+        raise ValueError(
+            "spacy-relext.RelationModel.v1: group_width must divide hidden_width, found: "
+            f"{group_width} and {hidden_width}"
+        )
     if context and context not in CONTEXTS:
         raise ValueError(
             "spacy-relext.RelationModel.v1: context must be one of "

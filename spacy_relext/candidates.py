@@ -7,6 +7,7 @@ import numpy
 from spacy.strings import get_string_id
 from spacy.tokens import Doc
 from spacy.util import registry
+from thinc.types import Ints1d
 
 from .pairs import Pairs, count_between
 from .relation import Relation
@@ -46,7 +47,7 @@ def token_window(docs: Sequence[Doc], pairs: Pairs, *, max_tokens: int) -> Pairs
 
 @registry.misc("spacy-relext.sentence_window.v1")
 def configure_sentence_window(max_sentences: int) -> PairGenerator:
-    """Pairs whose mentions start within a few consecutive sentences.
+    """Pairs of which two mentions start within a few consecutive sentences.
 
     max_sentences (int): The largest number of sentences, 1 for the same.
     RAISES (ValueError): Where `max_sentences` is below 1 and, when called, where
@@ -57,7 +58,8 @@ def configure_sentence_window(max_sentences: int) -> PairGenerator:
 
 
 def sentence_window(docs: Sequence[Doc], pairs: Pairs, *, max_sentences: int) -> Pairs:
-    sentence = numpy.zeros(pairs.n_entities, dtype="int64")
+    sentence = numpy.zeros(len(pairs.start), dtype="int64")
+    doc_of_mention = numpy.repeat(pairs.doc, pairs.n_mentions)
     for i in numpy.unique(pairs.doc[pairs.head]):
         if not docs[i].has_annotation("SENT_START"):
             raise ValueError(
@@ -67,10 +69,13 @@ def sentence_window(docs: Sequence[Doc], pairs: Pairs, *, max_sentences: int) ->
                 "'parser'), and name it in [training.annotating_components]."
             )
         starts = docs[i].to_array("SENT_START") == 1
-        entities = pairs.doc == i
-        sentence[entities] = numpy.cumsum(starts)[pairs.start[entities]]
-    distance = numpy.abs(sentence[pairs.head] - sentence[pairs.tail])
-    return pairs.select(distance < max_sentences)
+        here = doc_of_mention == i
+        sentence[here] = numpy.cumsum(starts)[pairs.start[here]]
+
+    def count(head: Ints1d, tail: Ints1d) -> Ints1d:
+        return numpy.abs(sentence[head] - sentence[tail])
+
+    return pairs.select(count(*pairs.nearest(count)) < max_sentences)
 
 
 @registry.misc("spacy-relext.entity_types.v1")

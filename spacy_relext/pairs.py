@@ -2,22 +2,34 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy
 from spacy.tokens import Doc, Span
 from thinc.types import Ints1d
+
+# A mention, or all mentions of one entity.
+Entity = Union[Span, Sequence[Span]]
+# A distance between the mentions of two arrays of indices.
+Distance = Callable[[Ints1d, Ints1d], Ints1d]
+
+# Mention pairs looked at together, which bounds the memory.
+BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Pairs:
     """Candidate pairs of a batch of docs, as flat arrays in main memory.
 
+    Where each entity has one mention, entities and mentions are the same.
+
     doc (Ints1d): For each entity the index of its doc in the batch.
-    start, end (Ints1d): For each entity its bounds in tokens, end exclusive.
+    start, end (Ints1d): For each mention its bounds in tokens, end exclusive.
     label (Ints1d): For each entity the hash of its label, uint64.
     head, tail (Ints1d): For each pair the index of its head and of its tail
         among the entities, int32.
+    entity (Optional[Ints1d]): For each mention the index of its entity, ascending;
+        None where each entity has one mention.
     """
 
     doc: Ints1d
@@ -26,34 +38,47 @@ class Pairs:
     label: Ints1d
     head: Ints1d
     tail: Ints1d
+    entity: Optional[Ints1d] = None
 
     @classmethod
-    def all(cls, entities: Sequence[Sequence[Span]]) -> "Pairs":
+    def all(cls, entities: Sequence[Sequence[Entity]]) -> "Pairs":
         """Every ordered pair of two entities of one doc that do not cover the
         very same tokens.
 
-        entities (Sequence[Sequence[Span]]): For each doc its entities.
+        entities (Sequence[Sequence[Union[Span, Sequence[Span]]]]): For each doc its
+            entities: a span each, or a list of all mentions, at least one.
         RETURNS (Pairs): The pairs, by doc, head and tail.
         """
-        counts = numpy.asarray([len(spans) for spans in entities], dtype="int64")
-        rows = [
-            (i, span.start, span.end) for i, spans in enumerate(entities) for span in spans
+        mentions = [
+            [[entity] if isinstance(entity, Span) else entity for entity in of_doc]
+            for of_doc in entities
         ]
-        doc, start, end = numpy.asarray(rows, dtype="int32").reshape(-1, 3).T
-        labels = [span.label for spans in entities for span in spans]
+        counts = numpy.asarray([len(of_doc) for of_doc in mentions], dtype="int64")
+        flat = [spans for of_doc in mentions for spans in of_doc]
+        n_mentions = numpy.asarray([len(spans) for spans in flat], dtype="int64")
+        rows = [(span.start, span.end) for spans in flat for span in spans]
+        start, end = numpy.asarray(rows, dtype="int32").reshape(-1, 2).T
         # Each entity is the head of as many pairs as its doc has entities.
         n_partners = numpy.repeat(counts, counts)
-        head = numpy.repeat(numpy.arange(len(rows), dtype="int32"), n_partners)
+        head = numpy.repeat(numpy.arange(len(flat), dtype="int32"), n_partners)
         offset = numpy.repeat(numpy.cumsum(counts) - counts, counts)
         tail = ranges(offset, n_partners).astype("int32")
-        different = (start[head] != start[tail]) | (end[head] != end[tail])
+        single = bool((n_mentions == 1).all())
+        if single:
+            different = (start[head] != start[tail]) | (end[head] != end[tail])
+        else:
+            known: Dict[Tuple, int] = {}
+            bounds = (tuple((span.start, span.end) for span in spans) for spans in flat)
+            code = numpy.asarray([known.setdefault(key, len(known)) for key in bounds])
+            different = code[head] != code[tail]
         return cls(
-            doc=doc,
+            doc=numpy.repeat(numpy.arange(len(counts), dtype="int32"), counts),
             start=start,
             end=end,
-            label=numpy.asarray(labels, dtype="uint64"),
+            label=numpy.asarray([spans[0].label for spans in flat], dtype="uint64"),
             head=head[different],
             tail=tail[different],
+            entity=None if single else numpy.repeat(numpy.arange(len(flat)), n_mentions),
         )
 
     def __len__(self) -> int:
@@ -61,7 +86,62 @@ class Pairs:
 
     @property
     def n_entities(self) -> int:
-        return len(self.start)
+        return len(self.doc)
+
+    @cached_property
+    def n_mentions(self) -> Ints1d:
+        """For each entity the number of its mentions."""
+        if self.entity is None:
+            return numpy.ones(self.n_entities, dtype="int64")
+        return numpy.bincount(self.entity, minlength=self.n_entities)
+
+    @cached_property
+    def closest(self) -> Tuple[Ints1d, Ints1d]:
+        """For each pair those mentions of its head and of its tail that have the
+        fewest tokens between them; of several the first."""
+
+        def count(head: Ints1d, tail: Ints1d) -> Ints1d:
+            return _count_between(self.start, self.end, head, tail)
+
+        return self.nearest(count)
+
+    def nearest(self, distance: Distance) -> Tuple[Ints1d, Ints1d]:
+        """For each pair two of its mentions.
+
+        distance (Callable[[Ints1d, Ints1d], Ints1d]): What is to be as small as
+            possible, from the indices of mentions of heads and of tails.
+        RETURNS (Tuple[Ints1d, Ints1d]): The indices of the mentions, of head and tail.
+        """
+        if self.entity is None:
+            return self.head, self.tail
+        found = [numpy.zeros((2, 0), dtype="int64")]
+        for starts, mentions in self._iter_mention_pairs():
+            apart = distance(*mentions)
+            sizes = numpy.diff(starts, append=len(apart))
+            least = numpy.repeat(numpy.minimum.reduceat(apart, starts), sizes)
+            first = numpy.flatnonzero(apart == least)
+            row = numpy.searchsorted(starts, first, side="right") - 1
+            found.append(mentions[:, first[numpy.diff(row, prepend=-1) > 0]])
+        head, tail = numpy.concatenate(found, axis=1)
+        return head, tail
+
+    def _iter_mention_pairs(self) -> Iterator[Tuple[Ints1d, Any]]:
+        """Runs of pairs, each with all pairs of their mentions: where those of each
+        begin, and the mentions of heads and tails, (2, mention pairs)."""
+        n_tails = self.n_mentions[self.tail]
+        sizes = self.n_mentions[self.head] * n_tails
+        first_mention = numpy.cumsum(self.n_mentions) - self.n_mentions
+        ends = numpy.cumsum(sizes)
+        cuts = numpy.searchsorted(ends, numpy.arange(BLOCK, ends[-1:].sum(), BLOCK))
+        bounds = numpy.unique([0, *cuts, len(self)])
+        for i, j in zip(bounds, bounds[1:]):
+            count = sizes[i:j]
+            starts = numpy.cumsum(count) - count
+            place = ranges(numpy.zeros_like(count), count)
+            width = numpy.repeat(n_tails[i:j], count)
+            heads = numpy.repeat(first_mention[self.head[i:j]], count) + place // width
+            tails = numpy.repeat(first_mention[self.tail[i:j]], count) + place % width
+            yield starts, numpy.stack([heads, tails])
 
     def select(self, which: Any) -> "Pairs":
         """Some of the pairs, of the same entities.
@@ -69,7 +149,10 @@ class Pairs:
         which (Union[Ints1d, Bools1d, slice]): What to keep.
         RETURNS (Pairs): The pairs kept.
         """
-        return replace(self, head=self.head[which], tail=self.tail[which])
+        kept = replace(self, head=self.head[which], tail=self.tail[which])
+        if "closest" in vars(self):
+            vars(kept)["closest"] = tuple(mention[which] for mention in self.closest)
+        return kept
 
     @cached_property
     def reverse(self) -> Ints1d:
@@ -93,12 +176,13 @@ class Pairs:
         return numpy.where(keys[found] == wanted, found, -1)
 
     def flat_bounds(self, lengths: Ints1d) -> Tuple[Ints1d, Ints1d]:
-        """The entities' bounds in the concatenated tokens of the batch.
+        """The mentions' bounds in the concatenated tokens of the batch.
 
         lengths (Ints1d): Number of tokens of each doc.
         RETURNS (Tuple[Ints1d, Ints1d]): Starts and ends, end exclusive.
         """
-        offset = (numpy.cumsum(lengths) - lengths)[self.doc]
+        doc = self.doc if self.entity is None else self.doc[self.entity]
+        offset = (numpy.cumsum(lengths) - lengths)[doc]
         return self.start + offset, self.end + offset
 
     def _keys(self, head: Ints1d, tail: Ints1d) -> Ints1d:
@@ -122,13 +206,17 @@ def get_entities(doc: Doc, spans_key: Optional[str] = None) -> List[Span]:
 
 
 def count_between(pairs: Pairs) -> Ints1d:
-    """Number of tokens between the two mentions of each pair, at least 0.
+    """Number of tokens between the two closest mentions of each pair, at least 0.
 
     pairs (Pairs): The pairs.
     RETURNS (Ints1d): One count a pair.
     """
-    first_end = numpy.minimum(pairs.end[pairs.head], pairs.end[pairs.tail])
-    last_start = numpy.maximum(pairs.start[pairs.head], pairs.start[pairs.tail])
+    return _count_between(pairs.start, pairs.end, *pairs.closest)
+
+
+def _count_between(start: Ints1d, end: Ints1d, head: Ints1d, tail: Ints1d) -> Ints1d:
+    first_end = numpy.minimum(end[head], end[tail])
+    last_start = numpy.maximum(start[head], start[tail])
     return numpy.maximum(last_start - first_end, 0)
 
 

@@ -1,9 +1,12 @@
 import numpy
 import pytest
 import spacy
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 
 from spacy_relext import Pairs, get_entities
+from spacy_relext import pairs as pairs_module
 from spacy_relext.pairs import count_between
 
 WORDS = "Ada met Bo in Cork . Then Dee left Erfurt .".split()
@@ -97,3 +100,44 @@ def test_find_and_reverse(doc):
     one_way = pairs.select(pairs.head < pairs.tail)
     assert one_way.reverse.tolist() == list(range(len(one_way)))
     assert one_way.find(numpy.asarray([1]), numpy.asarray([0])).tolist() == [-1]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    docs=st.lists(
+        st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=4), max_size=4), max_size=3
+    ),
+    block=st.integers(1, 20),
+)
+def test_closest_mentions_are_those_of_a_plain_search(docs, block):
+    """docs: for each its entities, as the tokens that they are mentioned at."""
+    doc = Doc(spacy.blank("en").vocab, words=["x"] * 10)
+    entities = [
+        [[Span(doc, i, i + 1, "X") for i in sorted(places)] for places in of_doc]
+        for of_doc in docs
+    ]
+    flat = [entity for of_doc in entities for entity in of_doc]
+    mentions = [(row, span.start) for row, entity in enumerate(flat) for span in entity]
+    before, pairs_module.BLOCK = pairs_module.BLOCK, block
+    try:
+        pairs = Pairs.all(entities)
+        heads, tails = pairs.closest
+    finally:
+        pairs_module.BLOCK = before
+    assert pairs.n_mentions.tolist() == [len(entity) for entity in flat]
+    for h, t, head, tail, between in zip(
+        pairs.head, pairs.tail, heads, tails, count_between(pairs)
+    ):
+        assert (mentions[head][0], mentions[tail][0]) == (h, t)
+        least = min(
+            max(0, abs(a.start - b.start) - 1) for a in flat[h] for b in flat[t]
+        )
+        assert between == least == max(0, abs(mentions[head][1] - mentions[tail][1]) - 1)
+    some = pairs.select(pairs.head > pairs.tail)
+    assert some.closest[0].tolist() == heads[pairs.head > pairs.tail].tolist()
+
+
+def test_entities_of_the_same_mentions_make_no_pair(doc):
+    ada, bo, *_ = doc.ents
+    twice = Pairs.all([[[ada, bo], [ada, bo], [ada]]])
+    assert list(zip(twice.head.tolist(), twice.tail.tolist())) == [(0, 2), (1, 2), (2, 0), (2, 1)]

@@ -1,4 +1,4 @@
-from typing import Callable, Iterator, List, Tuple
+from typing import Callable, Dict, Iterator, List, Tuple
 
 import numpy
 from thinc.api import Model
@@ -9,6 +9,9 @@ from .flatten_tokens import Tokens
 from .linear import linear
 
 KEY_WIDTH = 32
+SCALE = KEY_WIDTH**-0.5
+# Attention weights held at a time in prediction, which bounds the memory.
+BLOCK = 1 << 23
 # exp(-2 * 30) is still a float32, so the attention of a pair never sums up to zero.
 LARGEST_DROP = 30.0
 
@@ -44,7 +47,6 @@ def forward(
 ) -> Tuple[Callable[[Pairs], Floats2d], Callable]:
     (X, lengths), entities, pairs = inputs
     ops, xp, n_heads = model.ops, model.ops.xp, model.attrs["n_heads"]
-    scale = KEY_WIDTH**-0.5
     (query_h, bp_query_h), (query_t, bp_query_t) = (
         layer(entities, is_train) for layer in model.layers[:2]
     )
@@ -54,19 +56,15 @@ def forward(
         for Y in (query_h, query_t, key, value)
     )
     docs = list(_doc_slices(pairs, lengths))
-    weights = {}
-    for i, of_entities, of_tokens in docs:
-        K = key[:, of_tokens].transpose(0, 2, 1) * scale
-        weights[i] = [_exp(xp, Q[:, of_entities] @ K) for Q in (query_h, query_t)]
+    weights = _weigh_tokens(xp, query_h, query_t, key, docs)
     last: List = []
 
     def attend(pairs: Pairs) -> Floats2d:
         Y = ops.alloc2f(len(pairs), model.get_dim("nO"))
         last.clear()
-        for i, rows, head, tail, of_tokens in _pair_slices(pairs, docs):
+        for i, rows, head, tail, of_tokens in _pair_slices(pairs, docs, n_heads):
             head, tail = ops.asarray1i(head), ops.asarray1i(tail)
-            attention = weights[i][0][:, head] * weights[i][1][:, tail]
-            attention /= attention.sum(axis=2, keepdims=True)
+            attention = _attend(weights[i], head, tail)
             Y[rows] = _merge(attention @ value[:, of_tokens])
             if is_train:
                 last.append((i, rows, head, tail, attention))
@@ -82,7 +80,7 @@ def forward(
             d_value[:, of_tokens] += attention.transpose(0, 2, 1) @ dY_i
             d_attention = dY_i @ value[:, of_tokens].transpose(0, 2, 1)
             mean = (attention * d_attention).sum(axis=2, keepdims=True)
-            d_logits = attention * (d_attention - mean) * scale
+            d_logits = attention * (d_attention - mean) * SCALE
             for query, d_query, which in (
                 (query_h, d_query_h, head),
                 (query_t, d_query_t, tail),
@@ -98,11 +96,53 @@ def forward(
     return attend, backprop
 
 
+def get_attention(
+    model: Model, inputs: Tuple[Tokens, Floats2d, Pairs]
+) -> Iterator[Tuple[int, slice, Floats2d]]:
+    """What the pairs look at.
+
+    model (Model): The layer, trained.
+    inputs (Tuple[Tokens, Floats2d, Pairs]): Its inputs.
+    YIELDS (Tuple[int, slice, Floats2d]): The index of a doc, some of its pairs, and the
+        weight of each token of the doc for each of them, as the mean over the heads;
+        (pairs, tokens).
+    """
+    (X, lengths), entities, pairs = inputs
+    n_heads = model.attrs["n_heads"]
+    query_h, query_t, key = (
+        _split(layer.predict(Y), n_heads)
+        for layer, Y in zip(model.layers, (entities, entities, X))
+    )
+    docs = list(_doc_slices(pairs, lengths))
+    weights = _weigh_tokens(model.ops.xp, query_h, query_t, key, docs)
+    for i, rows, head, tail, _ in _pair_slices(pairs, docs, n_heads):
+        head, tail = model.ops.asarray1i(head), model.ops.asarray1i(tail)
+        yield i, rows, _attend(weights[i], head, tail).mean(axis=0)
+
+
 def init(model: Model, X=None, Y=None) -> None:
     if X is not None:
         (tokens, _), entities, _ = X
         for layer, sample in zip(model.layers, (entities, entities, tokens, tokens)):
             layer.initialize(X=sample)
+
+
+def _weigh_tokens(
+    xp, query_h: Floats3d, query_t: Floats3d, key: Floats3d, docs
+) -> Dict[int, List[Floats3d]]:
+    """For each doc what each token weighs for each entity, as head and as tail."""
+    weights = {}
+    for i, of_entities, of_tokens in docs:
+        K = key[:, of_tokens].transpose(0, 2, 1) * SCALE
+        weights[i] = [_exp(xp, Q[:, of_entities] @ K) for Q in (query_h, query_t)]
+    return weights
+
+
+def _attend(weights: List[Floats3d], head, tail) -> Floats3d:
+    """For each pair what each token weighs, summing up to one."""
+    attention = weights[0][:, head] * weights[1][:, tail]
+    attention /= attention.sum(axis=2, keepdims=True)
+    return attention
 
 
 def _exp(xp, logits: Floats3d) -> Floats3d:
@@ -135,13 +175,15 @@ def _doc_slices(pairs: Pairs, lengths) -> Iterator[Tuple[int, slice, slice]]:
         yield int(i), slice(start, end), slice(token_ends[i] - lengths[i], token_ends[i])
 
 
-def _pair_slices(pairs: Pairs, docs) -> Iterator[Tuple]:
-    """For each doc with pairs their range, their entities counted within the
-    doc, and its tokens. Pairs stand in the order of their docs."""
+def _pair_slices(pairs: Pairs, docs, n_heads: int) -> Iterator[Tuple]:
+    """For each doc with pairs a range of them after the other, their entities counted
+    within the doc, and its tokens. Pairs stand in the order of their docs."""
     doc_of_pair = pairs.doc[pairs.head]
     for i, of_entities, of_tokens in docs:
         begin, end = numpy.searchsorted(doc_of_pair, [i, i + 1])
-        if begin < end:
-            rows = slice(begin, end)
+        n_tokens = of_tokens.stop - of_tokens.start
+        size = max(1, BLOCK // (n_heads * max(1, n_tokens)))
+        for first in range(begin, end, size):
+            rows = slice(first, min(first + size, end))
             head, tail = pairs.head[rows], pairs.tail[rows]
             yield i, rows, head - of_entities.start, tail - of_entities.start, of_tokens

@@ -5,16 +5,21 @@ from thinc.types import Floats2d, Ints1d
 
 from ..pairs import Pairs, ranges
 from .flatten_tokens import Tokens
+from .pool_mentions import pool_mentions
 
 POOLINGS = ("mean", "max", "first_last")
 
 
 def entity_vectors(
-    pooling: str, embed_type: Optional[Model[Ints1d, Floats2d]] = None
+    pooling: str,
+    mention_pooling: str = "logsumexp",
+    embed_type: Optional[Model[Ints1d, Floats2d]] = None,
 ) -> Model[Tuple[Tokens, Pairs], Floats2d]:
-    """One vector an entity: its pooled tokens and, if given, its type.
+    """One vector an entity: the tokens of each mention pooled, its mentions pooled and,
+    if given, its type.
 
     pooling (str): "mean", "max" or "first_last" (both, side by side).
+    mention_pooling (str): As of `pool_mentions`.
     embed_type (Optional[Model[Ints1d, Floats2d]]): Embeds the hashes of the
         entities' labels.
     RAISES (ValueError): On another pooling.
@@ -28,7 +33,7 @@ def entity_vectors(
         "entity_vectors",
         forward,
         init=init,
-        layers=[] if embed_type is None else [embed_type],
+        layers=[pool_mentions(mention_pooling)] + ([embed_type] if embed_type else []),
         attrs={"pooling": pooling},
     )
 
@@ -40,24 +45,27 @@ def forward(
 ) -> Tuple[Floats2d, Callable]:
     (X, lengths), pairs = inputs
     starts, ends = pairs.flat_bounds(lengths)
-    pooled, backprop_pooled = _POOL[model.attrs["pooling"]](model.ops, X, starts, ends)
+    mentions, backprop_mentions = _POOL[model.attrs["pooling"]](model.ops, X, starts, ends)
+    merge, *embed_type = model.layers
+    pooled, backprop_pooled = merge((mentions, pairs), is_train)
     width = pooled.shape[1]
-    if not model.layers:
-        return pooled, backprop_pooled
-    types, backprop_types = model.layers[0](
+    if not embed_type:
+        return pooled, lambda d_pooled: backprop_mentions(backprop_pooled(d_pooled))
+    types, backprop_types = embed_type[0](
         model.ops.asarray1i(pairs.label, dtype="uint64"), is_train
     )
 
     def backprop(d_entities: Floats2d) -> Floats2d:
         if len(d_entities):
             backprop_types(model.ops.as_contig(d_entities[:, width:]))
-        return backprop_pooled(model.ops.as_contig(d_entities[:, :width]))
+        d_pooled = model.ops.as_contig(d_entities[:, :width])
+        return backprop_mentions(backprop_pooled(d_pooled))
 
     return model.ops.xp.hstack([pooled, types]), backprop
 
 
 def init(model: Model, X=None, Y=None) -> None:
-    for layer in model.layers:
+    for layer in model.layers[1:]:
         layer.initialize()
 
 
@@ -72,7 +80,7 @@ def _pool_spans(reduce: str):
             Y, which = ops.reduce_max(inside, lengths)
 
         def backprop(dY: Floats2d) -> Floats2d:
-            # A token's gradient is the sum over the entities that it is part of.
+            # A token's gradient is the sum over the mentions that it is part of.
             dX = ops.alloc2f(*X.shape)
             if len(dY):
                 if reduce == "mean":

@@ -10,7 +10,7 @@ from .linear import linear
 
 
 def max_context(nO: int) -> Model[Tuple[Tokens, Floats2d, Pairs], Callable]:
-    """What stands between the mentions of a pair: the maximum over the projected
+    """What stands between the closest mentions of a pair: the maximum over the projected
     tokens between them, zeros where there are none.
 
     The output is a function from Pairs to Floats2d, so that the pairs can come in
@@ -80,9 +80,10 @@ def init(model: Model, X=None, Y=None) -> None:
 
 
 def _segments(first: Ints1d, last: Ints1d, pairs: Pairs) -> Tuple[Ints1d, Ints1d]:
-    """The range of segments between the two mentions of each pair."""
-    begin = numpy.minimum(first[pairs.head], first[pairs.tail])
-    stop = numpy.maximum(last[pairs.head], last[pairs.tail])
+    """The range of segments between the two closest mentions of each pair."""
+    head, tail = pairs.closest
+    begin = numpy.minimum(first[head], first[tail])
+    stop = numpy.maximum(last[head], last[tail])
     return begin, stop
 
 

@@ -15,31 +15,36 @@ N_POSITIONS = 2 * len(DISTANCES) + 3
 
 def score_pairs(
     entities: Model[Tuple[Tokens, Pairs], Floats2d],
+    join: Model[Floats2d, Floats2d],
     output: Model[Floats2d, Floats2d],
     *,
     width: int,
+    pair_width: int,
     distance: bool,
     context: Optional[Model[Tuple[Tokens, Floats2d, Pairs], Callable]],
     block_size: int,
 ) -> Model[Tuple[Tokens, Pairs], Floats2d]:
     """The scores of each pair, from the vectors of its two entities.
 
-    A pair's vector is the sum of what is computed once an entity (one projection
-    as head, one as tail) and of what the pair alone knows (distance and order,
-    context), rectified.
+    What is computed once an entity (one projection as head, one as tail) is added to
+    what the pair alone knows (distance and order, context): to all of it, or head and
+    tail to one half each. What comes of it is joined, and scored.
 
     entities (Model[Tuple[Tokens, Pairs], Floats2d]): Makes the entity vectors.
-    output (Model[Floats2d, Floats2d]): Scores pair vectors.
-    width (int): Width of the pair vectors.
+    join (Model[Floats2d, Floats2d]): Makes one vector a pair of the sums.
+    output (Model[Floats2d, Floats2d]): Scores what `join` made.
+    width (int): Width of the projections of head and tail.
+    pair_width (int): Width of what the pair alone knows: the same, or twice as much,
+        for head and tail side by side.
     distance (bool): Whether a pair knows distance and order of its mentions.
     context (Optional[Model]): Makes context vectors, see `max_context`.
     block_size (int): Number of pairs scored at a time in prediction; this bounds
         the memory.
     """
-    layers = [entities, output, linear(width), linear(width)]
+    layers = [entities, output, linear(width), linear(width), join]
     refs = {"distance": None, "context": context}
     if distance:
-        refs["distance"] = Embed(width, nV=N_POSITIONS)
+        refs["distance"] = Embed(pair_width, nV=N_POSITIONS)
     layers.extend(layer for layer in refs.values() if layer is not None)
     return Model(
         "score_pairs",
@@ -48,7 +53,7 @@ def score_pairs(
         layers=layers,
         refs=refs,
         dims={"nO": None},
-        attrs={"block_size": block_size},
+        attrs={"block_size": block_size, "pair_width": pair_width},
     )
 
 
@@ -57,7 +62,8 @@ def forward(
 ) -> Tuple[Floats2d, Callable]:
     tokens, pairs = inputs
     ops = model.ops
-    entities, output, as_head, as_tail = model.layers[:4]
+    entities, output, as_head, as_tail, join = model.layers[:5]
+    width = as_head.get_dim("nO")
     E, backprop_entities = entities(inputs, is_train)
     H, backprop_head = as_head(E, is_train)
     T, backprop_tail = as_tail(E, is_train)
@@ -66,27 +72,32 @@ def forward(
 
     def pair_vectors(pairs: Pairs) -> Floats2d:
         Y = H[ops.asarray1i(pairs.head)]
-        Y += T[ops.asarray1i(pairs.tail)]
+        if model.attrs["pair_width"] == width:
+            Y += T[ops.asarray1i(pairs.tail)]
+        else:
+            Y = ops.xp.hstack([Y, T[ops.asarray1i(pairs.tail)]])
         add_distance(Y, pairs)
         add_context(Y, pairs)
-        return ops.xp.maximum(Y, 0, out=Y)
+        return Y
 
     if not is_train:
         n_pairs, size = len(pairs), model.attrs["block_size"]
         scores = ops.alloc2f(n_pairs, model.get_dim("nO"), zeros=False)
         for i in range(0, n_pairs, size):
             block = pairs.select(slice(i, i + size))
-            scores[i : i + size] = output.predict(pair_vectors(block))
+            scores[i : i + size] = output.predict(join.predict(pair_vectors(block)))
         return scores, _no_backprop
 
-    Y = pair_vectors(pairs)
-    scores, backprop_output = output(Y, is_train)
+    joined, backprop_join = join(pair_vectors(pairs), is_train)
+    scores, backprop_output = output(joined, is_train)
 
     def backprop(d_scores: Floats2d) -> Tuple[Floats2d, Pairs]:
-        dY = ops.backprop_relu(backprop_output(d_scores), Y)
+        dY = backprop_join(backprop_output(d_scores))
         dH, dT = ops.alloc2f(*H.shape), ops.alloc2f(*T.shape)
-        ops.scatter_add(dH, ops.asarray1i(pairs.head), dY)
-        ops.scatter_add(dT, ops.asarray1i(pairs.tail), dY)
+        # The same where head and tail are not side by side.
+        of_head, of_tail = dY[:, :width], dY[:, dY.shape[1] - width :]
+        ops.scatter_add(dH, ops.asarray1i(pairs.head), ops.as_contig(of_head))
+        ops.scatter_add(dT, ops.asarray1i(pairs.tail), ops.as_contig(of_tail))
         backprop_distance(dY)
         d_tokens, dE = backprop_context(dY)
         dE += backprop_head(dH) + backprop_tail(dT)
@@ -96,7 +107,7 @@ def forward(
 
 
 def init(model: Model, X=None, Y=None) -> None:
-    entities, output, as_head, as_tail = model.layers[:4]
+    entities, output, as_head, as_tail, join = model.layers[:5]
     if Y is not None:
         model.set_dim("nO", Y.shape[1])
     if X is not None:
@@ -109,7 +120,8 @@ def init(model: Model, X=None, Y=None) -> None:
             layer = model.maybe_get_ref(name)
             if layer is not None:
                 layer.initialize(X=sample)
-        output.initialize(X=model.ops.alloc2f(1, as_head.get_dim("nO")), Y=Y)
+        joined = join.predict(model.ops.alloc2f(1, model.attrs["pair_width"]))
+        output.initialize(X=joined, Y=Y)
 
 
 def _distance(model: Model, is_train: bool) -> Tuple[Callable, Callable]:
@@ -148,14 +160,15 @@ def _context(model: Model, inputs: Tuple, is_train: bool) -> Tuple[Callable, Cal
 
 
 def pair_positions(pairs: Pairs) -> Ints1d:
-    """How the mentions of each pair stand to each other: their distance in
+    """How the closest mentions of each pair stand to each other: their distance in
     ranges, head first or tail first; or head in tail, tail in head, overlapping.
 
     pairs (Pairs): The pairs.
     RETURNS (Ints1d): Per pair a number below N_POSITIONS.
     """
-    head_start, head_end = pairs.start[pairs.head], pairs.end[pairs.head]
-    tail_start, tail_end = pairs.start[pairs.tail], pairs.end[pairs.tail]
+    head, tail = pairs.closest
+    head_start, head_end = pairs.start[head], pairs.end[head]
+    tail_start, tail_end = pairs.start[tail], pairs.end[tail]
     n_ranges = len(DISTANCES)
     apart = _RANGES[numpy.minimum(count_between(pairs), DISTANCES[-1])]
     position = numpy.where(head_start < tail_start, apart, n_ranges + apart)

@@ -10,8 +10,11 @@ from spacy_relext.layers import (
     attention_context,
     entity_vectors,
     flatten_tokens,
+    group_bilinear,
     linear,
     max_context,
+    pool_mentions,
+    rectify,
     score_pairs,
 )
 from spacy_relext.pairs import Pairs
@@ -20,35 +23,45 @@ WIDTH = 6
 OPS = NumpyOps()
 
 
-def make_pairs(entities, n_docs):
-    """entities: (doc, start, end, label) by doc."""
-    doc, start, end, label = numpy.asarray(entities, dtype="int64").reshape(-1, 4).T
+def make_pairs(mentions, n_docs, entity=None):
+    """mentions: (doc, start, end, label) by doc; entity: of which entity each is,
+    ascending, None where each is of its own."""
+    rows = numpy.asarray(mentions, dtype="int64").reshape(-1, 4)
+    first = slice(None) if entity is None else numpy.unique(entity, return_index=True)[1]
+    doc, label = rows[first, 0], rows[first, 3]
     head, tail = numpy.nonzero(
         (doc[:, None] == doc) & ~numpy.eye(len(doc), dtype=bool)
     )
     return Pairs(
         doc=doc.astype("int32"),
-        start=start.astype("int32"),
-        end=end.astype("int32"),
+        start=rows[:, 1].astype("int32"),
+        end=rows[:, 2].astype("int32"),
         label=label.astype("uint64"),
         head=head.astype("int32"),
         tail=tail.astype("int32"),
+        entity=entity,
     )
 
 
 @st.composite
-def batches(draw, max_length=6, max_entities=3):
-    """Token vectors of some docs, and entities that may nest and overlap."""
+def batches(draw, max_length=6, max_mentions=4):
+    """Token vectors of some docs, and mentions that may nest and overlap; in some
+    batches each is an entity, in others entities have several."""
     lengths = draw(st.lists(st.integers(0, max_length), min_size=1, max_size=3))
-    entities = []
+    mentions, entity = [], []
+    many = draw(st.booleans())
     for doc, length in enumerate(lengths):
-        for _ in range(draw(st.integers(0, max_entities)) if length else 0):
+        for i in range(draw(st.integers(0, max_mentions)) if length else 0):
             start = draw(st.integers(0, length - 1))
             end = draw(st.integers(start + 1, length))
-            entities.append((doc, start, end, draw(st.integers(1, 3))))
+            mentions.append((doc, start, end, draw(st.integers(1, 3))))
+            joins = i > 0 and draw(st.booleans())
+            entity.append(entity[-1] + (not joins) if entity else 0)
     rng = numpy.random.default_rng(draw(st.integers(0, 1000)))
     X = rng.normal(size=(sum(lengths), WIDTH)).astype("float32")
-    return (X, numpy.asarray(lengths, dtype="int32")), make_pairs(entities, len(lengths))
+    entity = numpy.asarray(entity, dtype="int64") if many else None
+    pairs = make_pairs(mentions, len(lengths), entity)
+    return (X, numpy.asarray(lengths, dtype="int32")), pairs
 
 
 def check_input_gradient(forward, X, backprop_of, n_checks=6, atol=0.02):
@@ -70,12 +83,14 @@ def check_input_gradient(forward, X, backprop_of, n_checks=6, atol=0.02):
         assert dX[index] == pytest.approx(change / (2 * eps), abs=atol, rel=0.05)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "first_last"])
+@pytest.mark.parametrize(
+    "pooling,mention_pooling", [("mean", "logsumexp"), ("first_last", "mean")]
+)
 @settings(deadline=None, max_examples=30)
 @given(batch=batches())
-def test_entity_vectors_gradient(pooling, batch):
+def test_entity_vectors_gradient(pooling, mention_pooling, batch):
     (X, lengths), pairs = batch
-    model = entity_vectors(pooling, HashEmbed(4, 10))
+    model = entity_vectors(pooling, mention_pooling, HashEmbed(4, 10))
     model.initialize()
     _, backprop = model.begin_update(((X, lengths), pairs))
     check_input_gradient(lambda X: model.predict(((X, lengths), pairs)), X, backprop)
@@ -87,19 +102,23 @@ def test_entity_vectors_gradient_of_max_pooling(batch):
     """On values so far apart that a small step makes no other one the largest."""
     (X, lengths), pairs = batch
     X = X.ravel().argsort().argsort().reshape(X.shape).astype("float32")
-    model = entity_vectors("max", HashEmbed(4, 10))
+    model = entity_vectors("max", "max", HashEmbed(4, 10))
     model.initialize()
     _, backprop = model.begin_update(((X, lengths), pairs))
     check_input_gradient(lambda X: model.predict(((X, lengths), pairs)), X, backprop)
 
 
-def smooth_model(context=None, distance=True, pooling="mean", embed_type=None):
+def smooth_model(
+    context=None, distance=True, pooling="mean", embed_type=None, group_width=0
+):
     """score_pairs with a large positive bias, so that the rectifier has no kink
     where the gradient is measured."""
     return score_pairs(
-        entity_vectors(pooling, embed_type),
+        entity_vectors(pooling, "logsumexp", embed_type),
+        group_bilinear(group_width) if group_width else rectify(),
         Linear(3),
         width=8,
+        pair_width=16 if group_width else 8,
         distance=distance,
         context=context,
         block_size=2,
@@ -113,17 +132,20 @@ def initialize(model, batch):
         for name in node.param_names:
             value = node.get_param(name)
             node.set_param(name, rng.normal(scale=0.5, size=value.shape).astype("float32"))
-    model.layers[2].set_param("b", numpy.full(8, 50, dtype="float32"))
+    if model.attrs["pair_width"] == 8:
+        model.layers[2].set_param("b", numpy.full(8, 50, dtype="float32"))
     return model
 
 
 @pytest.mark.parametrize("context", [None, "attention"])
+@pytest.mark.parametrize("group_width", [0, 4])
 @settings(deadline=None, max_examples=30)
 @given(batch=batches())
-def test_score_pairs_gradient(context, batch):
+def test_score_pairs_gradient(context, group_width, batch):
     (X, lengths), pairs = batch
-    layer = attention_context(8, n_heads=2) if context else None
-    model = initialize(smooth_model(layer), batch)
+    width = 16 if group_width else 8
+    layer = attention_context(width, n_heads=2) if context else None
+    model = initialize(smooth_model(layer, group_width=group_width), batch)
     _, backprop = model.begin_update(batch)
     check_input_gradient(
         lambda X: model.predict(((X, lengths), pairs)),
@@ -170,7 +192,7 @@ def test_gradient_of_every_parameter(context, pooling):
 
 
 @settings(deadline=None, max_examples=50)
-@given(batch=batches(max_length=16, max_entities=7))
+@given(batch=batches(max_length=16, max_mentions=7))
 def test_max_context_is_the_maximum_between_the_mentions(batch):
     check_max_context(batch)
 
@@ -193,7 +215,7 @@ def check_max_context(batch):
     dY = numpy.random.default_rng(0).normal(size=(len(pairs), 4)).astype("float32")
     d_projected = numpy.zeros_like(projected)
     expected = OPS.alloc2f(len(pairs), 4)
-    for i, (head, tail) in enumerate(zip(pairs.head, pairs.tail)):
+    for i, (head, tail) in enumerate(zip(*pairs.closest)):
         rows = numpy.arange(min(ends[head], ends[tail]), max(starts[head], starts[tail]))
         if len(rows):
             expected[i] = projected[rows].max(axis=0)
@@ -245,6 +267,30 @@ def test_flatten_tokens_skips_docs_without_tokens():
     assert flat.shape == (3, 5) and lengths.tolist() == [2, 0, 1]
     assert [dX.shape for dX in backprop(flat)] == [(2, 5), (0, 0), (1, 5)]
     assert backprop(flat)[2].tolist() == Xs[2].tolist()
+
+
+@settings(deadline=None, max_examples=30)
+@given(batch=batches())
+def test_entities_pool_their_mentions(batch):
+    """Of one mention the vector itself; of many, by their definitions."""
+    (X, _), pairs = batch
+    mentions = numpy.resize(X, (len(pairs.start), WIDTH)) if X.size else X[:0]
+    entity = numpy.arange(len(mentions)) if pairs.entity is None else pairs.entity
+    reductions = {
+        "logsumexp": lambda rows: numpy.log(numpy.exp(rows).sum(axis=0)),
+        "mean": lambda rows: rows.mean(axis=0),
+        "max": lambda rows: rows.max(axis=0),
+    }
+    for name, reduce in reductions.items():
+        Y = pool_mentions(name).predict((mentions, pairs))
+        assert len(Y) == pairs.n_entities
+        for i, row in enumerate(Y):
+            numpy.testing.assert_allclose(row, reduce(mentions[entity == i]), rtol=1e-4, atol=1e-5)
+
+
+def test_unknown_mention_pooling_is_named():
+    with pytest.raises(ValueError, match="mention_pooling must be one of logsumexp, max"):
+        pool_mentions("median")
 
 
 def test_unknown_pooling_is_named():
