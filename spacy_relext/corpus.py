@@ -19,6 +19,7 @@ def create_entity_corpus(
     spans_key: Optional[str] = None,
     augmenter: Optional[Callable] = None,
     shuffle: bool = False,
+    clusters_prefix: Optional[str] = None,
 ) -> Callable[[Language], Iterable[Example]]:
     """Read a corpus as `spacy.Corpus.v1` does, and hand the entities of the
     references over to the docs that the pipeline gets. Without them a pipeline
@@ -35,6 +36,9 @@ def create_entity_corpus(
     augmenter (Optional[Callable]): Makes more examples of each one. Those of spaCy
         itself drop the relations of the examples that they change.
     shuffle (bool): Whether to shuffle the docs.
+    clusters_prefix (Optional[str]): What the keys of coreference clusters in
+        `doc.spans` begin with, "coref_clusters" as a rule, to hand those over as well;
+        None where a component of the pipeline finds them, or nothing needs them.
     RAISES (ValueError): Where no path is given.
     """
     if path is None:
@@ -44,6 +48,8 @@ def create_entity_corpus(
     def read(nlp: Language) -> Iterator[Example]:
         for example in corpus(nlp):
             hand_entities_over(example, spans_key)
+            if clusters_prefix is not None:
+                hand_clusters_over(example, clusters_prefix)
             yield example
 
     return read
@@ -62,6 +68,17 @@ def hand_entities_over(example: Example, spans_key: Optional[str] = None) -> Non
         predicted.ents = filter_spans(_align(example, reference.ents))
     elif spans_key in reference.spans:
         predicted.spans[spans_key] = _align(example, reference.spans[spans_key])
+
+
+def hand_clusters_over(example: Example, prefix: str) -> None:
+    """Set the coreference clusters of the reference on the predicted doc.
+
+    example (Example): The example, changed in place.
+    prefix (str): What the keys of the clusters in `doc.spans` begin with.
+    """
+    for key, cluster in example.reference.spans.items():
+        if key.startswith(prefix):
+            example.predicted.spans[key] = _align(example, cluster)
 
 
 def _align(example: Example, spans: Iterable[Span]) -> List[Span]:

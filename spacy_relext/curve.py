@@ -91,7 +91,9 @@ def rank_candidates(
     scores, truths = [numpy.zeros(0, dtype="f")], [numpy.zeros(0, dtype="f")]
     for batch in minibatch(annotated, N_DOCS_TOGETHER):
         pairs, batch_scores = pipe.predict([eg.predicted for eg in batch])
-        batch_truths = get_truths(batch, pairs, pipe.labels, symmetric)
+        batch_truths = get_truths(
+            batch, pairs, pipe.labels, symmetric, pipe.grouping, pipe.cfg["spans_key"]
+        )
         has_reverse = pairs.reverse != numpy.arange(len(pairs))
         is_second = has_reverse & (pairs.tail < pairs.head)
         keep = is_wanted & ~(is_second[:, None] & is_symmetric)

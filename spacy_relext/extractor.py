@@ -14,8 +14,10 @@ from thinc.types import Floats2d, Ints1d
 
 from .candidates import PairGenerator
 from .decoding import get_records
+from .evidence import can_find_evidence, find_evidence
+from .grouping import Grouping, group_entities
 from .objectives import Objective
-from .pairs import Pairs, get_entities
+from .pairs import Entity, Pairs
 from .relation import (
     ensure_extension,
     get_relations,
@@ -68,9 +70,11 @@ Prediction = Tuple[Pairs, Floats2d]
     assigns=["doc._.relations"],
     default_config={
         **DEFAULT_CONFIG,
+        "grouping": None,
         "spans_key": None,
         "symmetric_labels": [],
         "max_pairs_per_doc": None,
+        "evidence_share": None,
     },
     default_score_weights={
         "rels_f": 1.0,
@@ -86,9 +90,11 @@ def make_relation_extractor(
     model: Model[Tuple[List[Doc], Pairs], Floats2d],
     pairs: PairGenerator,
     objective: Objective,
+    grouping: Optional[Grouping],
     spans_key: Optional[str],
     symmetric_labels: List[str],
     max_pairs_per_doc: Optional[int],
+    evidence_share: Optional[float],
     scorer: Optional[Callable],
 ) -> "RelationExtractor":
     """Construct a relation extractor. See RelationExtractor for the options."""
@@ -98,9 +104,11 @@ def make_relation_extractor(
         name,
         pairs=pairs,
         objective=objective,
+        grouping=grouping,
         spans_key=spans_key,
         symmetric_labels=symmetric_labels,
         max_pairs_per_doc=max_pairs_per_doc,
+        evidence_share=evidence_share,
         scorer=scorer,
     )
 
@@ -118,9 +126,11 @@ class RelationExtractor(TrainablePipe):
         *,
         pairs: PairGenerator,
         objective: Objective,
+        grouping: Optional[Grouping] = None,
         spans_key: Optional[str] = None,
         symmetric_labels: Iterable[str] = (),
         max_pairs_per_doc: Optional[int] = None,
+        evidence_share: Optional[float] = None,
         scorer: Optional[Callable] = None,
     ) -> None:
         """Initialize the relation extractor.
@@ -130,7 +140,10 @@ class RelationExtractor(TrainablePipe):
         name (str): The component instance name, also used in the losses.
         pairs (PairGenerator): Which pairs of entities are candidates.
         objective (Objective): Loss, scores and decision.
-        spans_key (Optional[str]): Where entities are: None for `doc.ents`, else
+        grouping (Optional[Callable]): Which mentions are of one entity, so that
+            relations are sought between entities of the whole doc; None to seek
+            them between mentions.
+        spans_key (Optional[str]): Where mentions are: None for `doc.ents`, else
             the group of `doc.spans`, where they may nest and overlap.
         symmetric_labels (Iterable[str]): Labels of relations that hold in both
             directions. They are stored once, the first mention as head, and
@@ -138,9 +151,13 @@ class RelationExtractor(TrainablePipe):
         max_pairs_per_doc (Optional[int]): Number of pairs of a doc to train on:
             all with a relation, and a new random choice of the others each time.
             None for all.
+        evidence_share (Optional[float]): The share of a pair's attention, 0 to 1, that
+            makes a sentence the evidence of its relation; None for no evidence. The
+            model must have an attention context, and the docs sentences.
         scorer (Optional[Callable]): The scoring method.
-        RAISES (ValueError): Where `max_pairs_per_doc` is below 1, or another
-            package registered `doc._.relations`.
+        RAISES (ValueError): Where `max_pairs_per_doc` is below 1, `evidence_share` is
+            out of its range or not for this model, or another package registered
+            `doc._.relations`.
         """
         ensure_extension()
         if max_pairs_per_doc is not None and max_pairs_per_doc < 1:
@@ -148,11 +165,23 @@ class RelationExtractor(TrainablePipe):
                 f"{name}: max_pairs_per_doc must be at least 1, or null for no limit, "
                 f"found: {max_pairs_per_doc}"
             )
+        if evidence_share is not None and not 0 <= evidence_share <= 1:
+            raise ValueError(
+                f"{name}: evidence_share must lie between 0 and 1, or be null for no "
+                f"evidence, found: {evidence_share}"
+            )
+        if evidence_share is not None and not can_find_evidence(model):
+            raise ValueError(
+                f"{name}: evidence_share needs a model that has "
+                'context = "attention", as its attention tells what is evidence'
+            )
         self.vocab = nlp.vocab
         self.model = model
         self.name = name
         self.pairs = pairs
         self.objective = objective
+        self.grouping = grouping
+        self.evidence_share = evidence_share
         self.scorer = scorer
         self.cfg: Dict[str, Any] = {
             "labels": [],
@@ -192,6 +221,15 @@ class RelationExtractor(TrainablePipe):
         self.vocab.strings.add(label)
         return 1
 
+    def entities(self, doc: Doc) -> List[Entity]:
+        """The entities of a doc between which relations are sought.
+
+        doc (Doc): The doc.
+        RETURNS (List[Union[Span, List[Span]]]): Its mentions, or lists of all mentions
+            of each entity, see `group_entities`.
+        """
+        return group_entities(doc, self.grouping, self.cfg["spans_key"])
+
     def candidates(self, docs: Sequence[Doc]) -> Pairs:
         """The pairs of entities that get a score.
 
@@ -199,8 +237,7 @@ class RelationExtractor(TrainablePipe):
         RETURNS (Pairs): The pairs, in the order of the docs.
         """
         docs = list(docs)
-        entities = [get_entities(doc, self.cfg["spans_key"]) for doc in docs]
-        pairs = self.pairs(docs, Pairs.all(entities))
+        pairs = self.pairs(docs, Pairs.all([self.entities(doc) for doc in docs]))
         if not isinstance(pairs, Pairs):
             raise ValueError(
                 f"{self.name}: the pair generator must return Pairs, found: {type(pairs)}"
@@ -248,8 +285,15 @@ class RelationExtractor(TrainablePipe):
             )
         rows, columns = self.objective.decide(scores).nonzero()
         held = to_numpy(rows), to_numpy(columns), to_numpy(scores[rows, columns])
-        entities = [get_entities(doc, self.cfg["spans_key"]) for doc in docs]
-        found = get_records(entities, pairs, held, labels, self._symmetric_columns)
+        entities = [self.entities(doc) for doc in docs]
+        evidence = None
+        if self.evidence_share is not None:
+            evidence = find_evidence(
+                self.model, docs, pairs.select(held[0]), self.evidence_share
+            )
+        found = get_records(
+            entities, pairs, held, labels, self._symmetric_columns, evidence
+        )
         for doc, records in zip(docs, found):
             others = [rec for rec in read_records(doc) if rec[0] not in labels]
             write_records(doc, others + records)
@@ -359,7 +403,7 @@ class RelationExtractor(TrainablePipe):
                 in_both_directions(relations, self.cfg["symmetric_labels"])
             )
             self.cfg["pairs"] = self.pairs.state
-        entities = [get_entities(doc, self.cfg["spans_key"]) for doc in sample]
+        entities = [self.entities(doc) for doc in sample]
         n_outputs = self.objective.n_outputs(len(self.labels))
         self.model.initialize(
             X=(sample, Pairs.all(entities)), Y=self.model.ops.alloc2f(1, n_outputs)
@@ -367,6 +411,7 @@ class RelationExtractor(TrainablePipe):
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
         """Score a batch of examples, see `score_relations`."""
+        kwargs.update(grouping=self.grouping, spans_key=self.cfg["spans_key"])
         return super().score(examples, candidates=self.candidates, **kwargs)
 
     def from_bytes(self, bytes_data: bytes, *, exclude=tuple()) -> "RelationExtractor":
@@ -402,7 +447,14 @@ class RelationExtractor(TrainablePipe):
         )
 
     def _get_truths(self, examples: Sequence[Example], pairs: Pairs) -> Floats2d:
-        return get_truths(examples, pairs, self.labels, self.cfg["symmetric_labels"])
+        return get_truths(
+            examples,
+            pairs,
+            self.labels,
+            self.cfg["symmetric_labels"],
+            self.grouping,
+            self.cfg["spans_key"],
+        )
 
     def _training_pairs(
         self, examples: Sequence[Example], pairs: Pairs

@@ -10,8 +10,9 @@ from spacy.util import filter_spans
 from .alignment import align_span
 from .candidates import PairGenerator
 from .layout import as_key
+from .grouping import Grouping, get_entity_relations, group_entities
 from .pairs import Pairs, get_entities
-from .relation import Relation, get_relations, has_relations
+from .relation import Relation, has_relations
 from .scorer import score_relations
 
 # From this share on of its relations being said both ways, a label looks symmetric; or,
@@ -26,6 +27,7 @@ class Setup(NamedTuple):
     """What a config says of the component.
 
     pairs (PairGenerator): Which pairs are candidates.
+    grouping (Optional[Callable]): Which mentions are of one entity, None where each is one.
     spans_key (Optional[str]): Where entities are.
     symmetric_labels (Sequence[str]): Labels of relations without direction.
     window (Optional[int]): Tokens that an encoder sees at once, None where it knows no end.
@@ -35,6 +37,7 @@ class Setup(NamedTuple):
     spans_key: Optional[str] = None
     symmetric_labels: Sequence[str] = ()
     window: Optional[int] = 128
+    grouping: Optional[Grouping] = None
 
 
 def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
@@ -57,7 +60,7 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
     reachable = []
 
     def candidates(docs: Sequence[Doc]) -> Pairs:
-        entities = [get_entities(doc, setup.spans_key) for doc in docs]
+        entities = [group_entities(doc, setup.grouping, setup.spans_key) for doc in docs]
         return setup.pairs(docs, Pairs.all(entities))
 
     for example in examples:
@@ -71,7 +74,7 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
         counts["nested"] += len(entities) - len(filter_spans(entities))
         for entity in entities:
             counts["misaligned"] += not _is_aligned(example, entity)
-        relations = get_relations(doc)
+        relations = get_entity_relations(doc, setup.grouping, setup.spans_key)
         counts["relations"] += len(relations)
         keys = {as_key(entity) for entity in entities}
         pairs = set()
@@ -79,8 +82,12 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
             labels[relation.label] += 1
             types[relation.label][relation.head.label_, relation.tail.label_] += 1
             by_label[relation.label].append(relation)
-            ends = as_key(relation.head), as_key(relation.tail)
-            counts["without_entities"] += not keys.issuperset(ends)
+            main = as_key(relation.head), as_key(relation.tail)
+            counts["without_entities"] += not keys.issuperset(main)
+            ends = tuple(
+                min(as_key(span) for span in mentions)
+                for mentions in (relation.head_mentions, relation.tail_mentions)
+            )
             pairs.add(ends)
             if relation.label in setup.symmetric_labels:
                 pairs.add(ends[::-1])
@@ -89,7 +96,11 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
         counts["pairs_without_relation"] += max(0, n_pairs - len(pairs))
         reachable.append(example)
     scores = score_relations(
-        reachable, candidates=candidates, symmetric_labels=setup.symmetric_labels
+        reachable,
+        candidates=candidates,
+        symmetric_labels=setup.symmetric_labels,
+        grouping=setup.grouping,
+        spans_key=setup.spans_key,
     )
     recall = scores["rels_candidate_recall"]
     missed = 0 if recall is None else round((1 - recall) * counts["relations"])

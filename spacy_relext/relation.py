@@ -1,13 +1,15 @@
 """Relation, and where `doc._.relations` keeps it."""
 
 import math
-from dataclasses import dataclass
-from typing import Any, Dict, Iterable, List, Tuple
+from dataclasses import dataclass, field
+from typing import Any, Dict, Iterable, List, Sequence, Tuple
 
 from spacy.tokens import Doc, Span
 
 EXTENSION = "relations"
 USER_DATA_KEY = "spacy_relext.relations"
+
+HEAD_MENTIONS, TAIL_MENTIONS, EVIDENCE = "head_mentions", "tail_mentions", "evidence"
 
 # A mention as it is stored: start and end in characters, label, kb_id.
 Mention = List[Any]
@@ -17,16 +19,44 @@ Mention = List[Any]
 class Relation:
     """A labelled, directed relation between two entities of one doc.
 
-    head (Span): The entity that the relation starts from.
-    tail (Span): The entity that the relation points to.
+    head (Span): The entity that the relation starts from; of an entity with many
+        mentions the one that tells most of the relation.
+    tail (Span): The entity that the relation points to, likewise.
     label (str): The relation's label.
     score (float): The model's confidence between 0 and 1; 1 for annotations.
+    head_mentions (Tuple[Span, ...]): All mentions of the head's entity, `head` among
+        them, and alone where nothing else is given.
+    tail_mentions (Tuple[Span, ...]): All mentions of the tail's entity, likewise.
+    evidence (Tuple[Span, ...]): The sentences that tell of the relation, where they
+        are known.
     """
 
     head: Span
     tail: Span
     label: str
     score: float = 1.0
+    head_mentions: Tuple[Span, ...] = field(default=(), repr=False)
+    tail_mentions: Tuple[Span, ...] = field(default=(), repr=False)
+    evidence: Tuple[Span, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        # The dataclass is frozen, and this is still its construction.
+        fill = object.__setattr__
+        fill(self, "head_mentions", tuple(self.head_mentions) or (self.head,))
+        fill(self, "tail_mentions", tuple(self.tail_mentions) or (self.tail,))
+        fill(self, "evidence", tuple(self.evidence))
+
+    def reverse(self) -> "Relation":
+        """RETURNS (Relation): The same with head and tail exchanged."""
+        return Relation(
+            self.tail,
+            self.head,
+            self.label,
+            self.score,
+            self.tail_mentions,
+            self.head_mentions,
+            self.evidence,
+        )
 
 
 def get_relations(doc: Doc) -> Tuple[Relation, ...]:
@@ -71,7 +101,9 @@ def read_records(doc: Doc) -> List[List[Any]]:
 
     doc (Doc): The doc.
     RETURNS (List[List[Any]]): `[label, score, head, tail]` a relation, a mention
-        being `[start_char, end_char, label, kb_id]`.
+        being `[start_char, end_char, label, kb_id]`. Where there is more to tell, a
+        dict follows, of `head_mentions` and `tail_mentions`, lists of such, and of
+        `evidence`, a list of `[start_char, end_char]`.
     """
     return doc.user_data.get(USER_DATA_KEY, [])
 
@@ -84,8 +116,13 @@ def write_records(doc: Doc, records: Iterable[List[Any]]) -> None:
     """
     best: Dict[Tuple, List[Any]] = {}
     for record in sorted(records, key=lambda record: -record[1]):
-        label, _, head, tail = record
-        best.setdefault((label, *head[:3], *tail[:3]), record)
+        label, _, head, tail, *more = record
+        mentions = [
+            tuple(mention[:3])
+            for details in more
+            for mention in (*details[HEAD_MENTIONS], *details[TAIL_MENTIONS])
+        ]
+        best.setdefault((label, *head[:3], *tail[:3], *mentions), record)
     doc.user_data[USER_DATA_KEY] = list(best.values())
 
 
@@ -96,6 +133,47 @@ def as_mention(span: Span) -> Mention:
     RETURNS (List[Any]): `[start_char, end_char, label, kb_id]`.
     """
     return [span.start_char, span.end_char, span.label_, span.kb_id_]
+
+
+def make_record(
+    label: str,
+    score: float,
+    head: Mention,
+    tail: Mention,
+    head_mentions: Sequence[Mention],
+    tail_mentions: Sequence[Mention],
+    evidence: Sequence[List[int]] = (),
+) -> List[Any]:
+    """A relation as it is stored, see `read_records`.
+
+    label (str): The label.
+    score (float): The score.
+    head, tail (List[Any]): The mentions that tell most of it.
+    head_mentions, tail_mentions (List[List[Any]]): All mentions of the two.
+    evidence (List[List[int]]): Start and end in characters of each sentence that
+        tells of it.
+    RETURNS (List[Any]): The record, without what goes without saying.
+    RAISES (ValueError): Where head or tail is none of its own mentions.
+    """
+    for role, mention, mentions in (
+        ("head", head, head_mentions),
+        ("tail", tail, tail_mentions),
+    ):
+        if mention not in mentions:
+            raise ValueError(
+                f"The {role} of a {label!r} relation must be one of its own mentions, "
+                f"found: {mention} not in {list(mentions)}"
+            )
+    record = [label, score, head, tail]
+    if len(head_mentions) > 1 or len(tail_mentions) > 1 or evidence:
+        record.append(
+            {
+                HEAD_MENTIONS: list(head_mentions),
+                TAIL_MENTIONS: list(tail_mentions),
+                EVIDENCE: list(evidence),
+            }
+        )
+    return record
 
 
 def ensure_extension() -> None:
@@ -125,12 +203,17 @@ def _as_record(doc: Doc, relation: Relation) -> List[Any]:
             f"doc._.{EXTENSION} takes spacy_relext.Relation objects, found: "
             f"{relation!r}"
         )
-    for role, span in (("head", relation.head), ("tail", relation.tail)):
-        if not isinstance(span, Span) or span.doc is not doc or not len(span):
-            raise ValueError(
-                f"The {role} of a {relation.label!r} relation must be a span with "
-                f"tokens of the doc that the relation is set on, found: {span!r}"
-            )
+    for role, spans in (
+        ("head", [relation.head, *relation.head_mentions]),
+        ("tail", [relation.tail, *relation.tail_mentions]),
+        ("evidence", relation.evidence),
+    ):
+        for span in spans:
+            if not isinstance(span, Span) or span.doc is not doc or not len(span):
+                raise ValueError(
+                    f"The {role} of a {relation.label!r} relation must be a span with "
+                    f"tokens of the doc that the relation is set on, found: {span!r}"
+                )
     if not isinstance(relation.label, str) or not relation.label:
         raise ValueError(
             f"The label of a relation must be a string, found: {relation.label!r}"
@@ -141,7 +224,15 @@ def _as_record(doc: Doc, relation: Relation) -> List[Any]:
             f"The score of a {relation.label!r} relation must lie between 0 and 1, "
             f"found: {relation.score}"
         )
-    return [relation.label, score, as_mention(relation.head), as_mention(relation.tail)]
+    return make_record(
+        relation.label,
+        score,
+        as_mention(relation.head),
+        as_mention(relation.tail),
+        [as_mention(span) for span in relation.head_mentions],
+        [as_mention(span) for span in relation.tail_mentions],
+        [[span.start_char, span.end_char] for span in relation.evidence],
+    )
 
 
 def _build_relations(doc: Doc, records: Iterable[List[Any]]) -> List[Relation]:
@@ -161,10 +252,22 @@ def _build_relations(doc: Doc, records: Iterable[List[Any]]) -> List[Relation]:
             )
         return spans[start, end, label]
 
-    return [
-        Relation(find(head), find(tail), label, score)
-        for label, score, head, tail in records
-    ]
+    def build(label: str, score: float, head: Mention, tail: Mention, *more) -> Relation:
+        details = more[0] if more else {}
+        return Relation(
+            find(head),
+            find(tail),
+            label,
+            score,
+            tuple(find(mention) for mention in details.get(HEAD_MENTIONS, ())),
+            tuple(find(mention) for mention in details.get(TAIL_MENTIONS, ())),
+            tuple(
+                doc.char_span(start, end, alignment_mode="expand")
+                for start, end in details.get(EVIDENCE, ())
+            ),
+        )
+
+    return [build(*record) for record in records]
 
 
 # An import must not fail over somebody else's attribute; the component's use of

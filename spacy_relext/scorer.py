@@ -1,22 +1,38 @@
 """Precision, recall and F1 of relations."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from functools import partial
 from itertools import product
-from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple
+from typing import (
+    Any,
+    Callable,
+    Collection,
+    Dict,
+    Iterable,
+    List,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 import numpy
 from spacy.scorer import PRFScore
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import registry
 
 from .alignment import align_span
+from .grouping import Grouping, get_entity_relations
 from .pairs import Pairs
-from .relation import get_relations, has_relations
+from .relation import Relation, get_relations, has_relations
 
-# Head and tail in predicted tokens, end exclusive, and label.
-Triple = Tuple[Tuple[int, int], Tuple[int, int], str]
+# An entity: the places of its mentions in predicted tokens, end exclusive, in order.
+Place = Tuple[Tuple[int, int], ...]
+# Head, tail and label.
+Triple = Tuple[Place, Place, str]
+# The same by names: two texts and a label.
+Fact = Tuple[str, str, str]
 
 
 @registry.scorers("spacy-relext.relation_scorer.v1")
@@ -44,12 +60,17 @@ def score_relations(
     labels: Optional[Iterable[str]] = None,
     symmetric_labels: Iterable[str] = (),
     candidates: Optional[Callable[[List[Doc]], Pairs]] = None,
+    grouping: Optional[Grouping] = None,
+    spans_key: Optional[str] = None,
+    known_facts: Optional[Collection[Fact]] = None,
     **kwargs: Any,
 ) -> Dict[str, Any]:
     """Score predicted relations against those of the references.
 
-    A relation is right where the tokens of its head, those of its tail and its
-    label are; gold mentions are aligned to the predicted tokens first. Gold
+    A relation is right where its head, its tail and its label are; gold mentions are
+    aligned to the predicted tokens first. An entity that has one mention is right
+    where its tokens are. One that has many is the gold entity with which it shares the
+    most mentions, so that what is found of two parts of an entity counts once. Gold
     relations that were no candidates count as missed.
 
     examples (Iterable[Example]): The examples; those whose reference has no
@@ -59,31 +80,77 @@ def score_relations(
     symmetric_labels (Iterable[str]): Labels that are scored without order.
     candidates (Optional[Callable[[List[Doc]], Pairs]]): Returns the candidate
         pairs of docs, for the candidate recall.
+    grouping (Optional[Callable]): Which mentions of a reference are of one entity,
+        where its relations do not say; None where each is one.
+    spans_key (Optional[str]): Where mentions are: None for `doc.ents`, else the group
+        of `doc.spans`.
+    known_facts (Optional[Collection[Tuple[str, str, str]]]): What `get_facts` found in
+        the training data, for the Ign-F1.
     RETURNS (Dict[str, Any]): `{key}_p`, `_r`, `_f` over all relations; `_macro_p`,
         `_macro_r`, `_macro_f` averaged over the labels; `_per_type` for each label
         p, r, f and support, the number of gold relations; `_candidate_recall`, the
-        share of gold relations whose pair was a candidate. All None where no
-        reference is annotated.
+        share of gold relations whose pair was a candidate; `_intra_f` and `_inter_f`,
+        over relations of entities that some sentence mentions both of and over the
+        others, None where references have no sentences; `_ign_f`, with those found
+        that `known_facts` has left out of the precision (Yao et al. 2019, "DocRED: A
+        Large-Scale Document-Level Relation Extraction Dataset", section 5), None
+        without those. All None where no reference is annotated.
     """
     wanted = None if labels is None else set(labels)
     symmetric = set(symmetric_labels)
     per_type: Dict[str, PRFScore] = defaultdict(PRFScore)
-    micro = PRFScore()
-    n_candidates = n_annotated = 0
+    micro, intra, inter = PRFScore(), PRFScore(), PRFScore()
+    n_candidates = n_annotated = n_known = 0
+    has_sentences = False
     for example in examples:
         if not has_relations(example.reference):
             continue
         n_annotated += 1
-        gold = _gold_triples(example, wanted, symmetric)
-        predicted = _predicted_triples(example.predicted, wanted, symmetric)
-        micro.score_set(predicted, gold)
-        for label in {label for _, _, label in gold | predicted}:
+        gold_relations = _select(
+            get_entity_relations(example.reference, grouping, spans_key), wanted
+        )
+        find = _gold_finder(example, gold_relations)
+        gold = {
+            _as_triple(
+                _align(example, relation.head_mentions),
+                _align(example, relation.tail_mentions),
+                relation.label,
+                symmetric,
+            ): relation
+            for relation in gold_relations
+        }
+        predicted = {
+            _as_triple(
+                find(relation.head, relation.head_mentions),
+                find(relation.tail, relation.tail_mentions),
+                relation.label,
+                symmetric,
+            )
+            for relation in _select(get_relations(example.predicted), wanted)
+        }
+        micro.score_set(predicted, set(gold))
+        for label in {label for _, _, label in predicted.union(gold)}:
             per_type[label].score_set(
                 {triple for triple in predicted if triple[2] == label},
                 {triple for triple in gold if triple[2] == label},
             )
         if candidates is not None and gold:
-            n_candidates += _count_candidates(candidates([example.predicted]), gold, symmetric)
+            n_candidates += _count_candidates(
+                candidates([example.predicted]), set(gold), symmetric
+            )
+        if example.reference.has_annotation("SENT_START"):
+            has_sentences = True
+            is_intra = _sentence_sharer(example)
+            for score, here in ((intra, True), (inter, False)):
+                score.score_set(
+                    {triple for triple in predicted if is_intra(triple) == here},
+                    {triple for triple in gold if is_intra(triple) == here},
+                )
+        if known_facts is not None:
+            n_known += sum(
+                not get_facts([gold[triple]]).isdisjoint(known_facts)
+                for triple in predicted.intersection(gold)
+            )
     names = [f"{key}{suffix}" for suffix in _SUFFIXES]
     if not n_annotated:
         return dict.fromkeys(names)
@@ -95,58 +162,115 @@ def score_relations(
         for name in "prf"
     )
     recall = None if candidates is None or not n_gold else n_candidates / n_gold
-    return dict(zip(names, [*values, table, recall]))
+    values.extend([table, recall])
+    values.extend(score.fscore if has_sentences else None for score in (intra, inter))
+    values.append(None if known_facts is None else _ign_f(micro, n_known))
+    return dict(zip(names, values))
 
 
 _SUFFIXES = (
     "_p", "_r", "_f", "_macro_p", "_macro_r", "_macro_f", "_per_type", "_candidate_recall",
+    "_intra_f", "_inter_f", "_ign_f",
 )  # fmt: skip
 
 
-def _gold_triples(
-    example: Example, wanted: Optional[Set[str]], symmetric: Set[str]
-) -> Set[Triple]:
-    triples = set()
-    for relation in get_relations(example.reference):
-        if wanted is None or relation.label in wanted:
-            # A mention without a predicted token is right for nobody, but missed.
-            head = align_span(example, relation.head) or (-1, relation.head.start)
-            tail = align_span(example, relation.tail) or (-1, relation.tail.start)
-            triples.add(_as_triple(head, tail, relation.label, symmetric))
-    return triples
+def get_facts(relations: Iterable[Relation]) -> Set[Fact]:
+    """What relations say, by the names of their entities.
 
-
-def _predicted_triples(
-    doc: Doc, wanted: Optional[Set[str]], symmetric: Set[str]
-) -> Set[Triple]:
+    relations (Iterable[Relation]): The relations.
+    RETURNS (Set[Tuple[str, str, str]]): For each mention of a head and each of the
+        tail their texts, and the label.
+    """
     return {
-        _as_triple(
-            (relation.head.start, relation.head.end),
-            (relation.tail.start, relation.tail.end),
-            relation.label,
-            symmetric,
-        )
-        for relation in get_relations(doc)
-        if wanted is None or relation.label in wanted
+        (head.text, tail.text, relation.label)
+        for relation in relations
+        for head, tail in product(relation.head_mentions, relation.tail_mentions)
     }
 
 
-def _as_triple(head, tail, label: str, symmetric: Set[str]) -> Triple:
+def _ign_f(micro: PRFScore, n_known: int) -> float:
+    found_new, n_new = micro.tp - n_known, micro.tp + micro.fp - n_known
+    precision = found_new / n_new if n_new else 0.0
+    total = precision + micro.recall
+    return 2 * precision * micro.recall / total if total else 0.0
+
+
+def _select(
+    relations: Iterable[Relation], wanted: Optional[Collection[str]]
+) -> List[Relation]:
+    return [rel for rel in relations if wanted is None or rel.label in wanted]
+
+
+def _align(example: Example, mentions: Iterable[Span]) -> Place:
+    # A mention without a predicted token is right for nobody, but missed.
+    return tuple(sorted({align_span(example, m) or (-1, m.start) for m in mentions}))
+
+
+def _gold_finder(
+    example: Example, relations: Iterable[Relation]
+) -> Callable[[Span, Sequence[Span]], Place]:
+    """A function from a predicted entity to the gold entity that it is, or to itself:
+    its mention that tells most, and all of them."""
+    of_bounds: Dict[Tuple[int, int], Set[Place]] = defaultdict(set)
+    for relation in relations:
+        for mentions in (relation.head_mentions, relation.tail_mentions):
+            place = _align(example, mentions)
+            for bounds in place:
+                of_bounds[bounds].add(place)
+
+    def find(main: Span, mentions: Sequence[Span]) -> Place:
+        bounds = sorted({(span.start, span.end) for span in mentions})
+        votes = Counter(place for bound in bounds for place in of_bounds.get(bound, ()))
+        if not votes:
+            return tuple(bounds)
+        of_main = of_bounds.get((main.start, main.end), ())
+        # Ties are broken by the mention that tells most, and then by what is smallest,
+        # so that the result does not depend on the order of a set.
+        return min(votes, key=lambda place: (-votes[place], place not in of_main, place))
+
+    return find
+
+
+def _as_triple(head: Place, tail: Place, label: str, symmetric: Set[str]) -> Triple:
     if label in symmetric and tail < head:
         head, tail = tail, head
     return head, tail, label
 
 
+def _sentence_sharer(example: Example) -> Callable[[Triple], bool]:
+    """A function that tells whether any sentence mentions both entities."""
+    starts = example.reference.to_array("SENT_START") == 1
+    sentence = numpy.cumsum(starts)
+    x2y = example.alignment.x2y
+    first = numpy.cumsum(x2y.lengths) - x2y.lengths
+
+    def sentence_of(start: int) -> int:
+        if start < 0 or not x2y.lengths[start]:
+            return -1
+        return int(sentence[x2y.data[first[start]]])
+
+    def shares(triple: Triple) -> bool:
+        heads, tails = ({sentence_of(start) for start, _ in end} for end in triple[:2])
+        return bool(heads & tails - {-1})
+
+    return shares
+
+
 def _count_candidates(pairs: Pairs, gold: Set[Triple], symmetric: Set[str]) -> int:
     """How many gold relations of one doc are among its candidate pairs."""
     entities: Dict[Tuple[int, int], List[int]] = defaultdict(list)
-    for row, bounds in enumerate(zip(pairs.start.tolist(), pairs.end.tolist())):
+    owner = numpy.repeat(numpy.arange(pairs.n_entities), pairs.n_mentions)
+    for row, bounds in zip(owner.tolist(), zip(pairs.start.tolist(), pairs.end.tolist())):
         entities[bounds].append(row)
+
+    def find(place: Place) -> Set[int]:
+        return {row for bounds in place for row in entities.get(bounds, ())}
+
     sought = [
         (i, *pair)
         for i, (head, tail, label) in enumerate(gold)
         for ends in ([(head, tail), (tail, head)] if label in symmetric else [(head, tail)])
-        for pair in product(entities.get(ends[0], ()), entities.get(ends[1], ()))
+        for pair in product(find(ends[0]), find(ends[1]))
     ]
     relation, heads, tails = numpy.asarray(sought, dtype="int64").reshape(-1, 3).T
     return len(set(relation[pairs.find(heads, tails) >= 0].tolist()))

@@ -1,6 +1,7 @@
 """What the candidate pairs of a training batch should come out as."""
 
-from dataclasses import replace
+from collections import Counter, defaultdict
+from itertools import product
 from typing import (
     Callable,
     Collection,
@@ -19,8 +20,9 @@ from spacy.training import Example
 from thinc.types import Array1d, Floats2d
 
 from .alignment import align_span
+from .grouping import Grouping, get_entity_relations
 from .pairs import Pairs
-from .relation import Relation, get_relations
+from .relation import Relation
 
 
 def get_truths(
@@ -28,14 +30,23 @@ def get_truths(
     pairs: Pairs,
     labels: Sequence[str],
     symmetric_labels: Collection[str] = (),
+    grouping: Optional[Grouping] = None,
+    spans_key: Optional[str] = None,
 ) -> Floats2d:
     """Which labels hold for each pair, by the references. Gold relations whose
     mentions, pair or label are unknown here have no place in it.
+
+    The entity of a gold one is that which has most of its mentions; where it was found
+    in parts, those parts as well that have no more of another.
 
     examples (Sequence[Example]): The batch.
     pairs (Pairs): Pairs of its predicted entities.
     labels (Sequence[str]): The labels.
     symmetric_labels (Collection[str]): Those that hold in both directions.
+    grouping (Optional[Callable]): Which mentions of a reference are of one entity,
+        where its relations do not say; None where each is one.
+    spans_key (Optional[str]): Where mentions are: None for `doc.ents`, else the group
+        of `doc.spans`.
     RETURNS (Floats2d): 1 or 0, (pairs, labels), in main memory.
     """
     truths = numpy.zeros((len(pairs), len(labels)), dtype="float32")
@@ -43,11 +54,19 @@ def get_truths(
     bounds = numpy.searchsorted(pairs.doc, numpy.arange(len(examples) + 1))
     held: List[Tuple[int, int, int]] = []
     for i, eg in enumerate(examples):
-        find_entity = _entity_finder(eg, pairs, slice(bounds[i], bounds[i + 1]))
-        for relation in in_both_directions(get_relations(eg.reference), symmetric_labels):
-            head, tail = find_entity(relation.head), find_entity(relation.tail)
-            if None not in (head, tail) and relation.label in column:
-                held.append((head, tail, column[relation.label]))
+        find_entities = _entity_finder(eg, pairs, bounds[i], bounds[i + 1])
+        gold = get_entity_relations(eg.reference, grouping, spans_key)
+        for relation in in_both_directions(gold, symmetric_labels):
+            if relation.label not in column:
+                continue
+            if grouping is None:
+                # Between two mentions that do not tell of it, it can't be learnt.
+                relation = Relation(relation.head, relation.tail, relation.label)
+            heads = find_entities(relation.head, relation.head_mentions)
+            tails = find_entities(relation.tail, relation.tail_mentions)
+            held.extend(
+                (*pair, column[relation.label]) for pair in product(heads, tails)
+            )
     if held:
         head, tail, columns = numpy.asarray(held).T
         rows = pairs.find(head, tail)
@@ -87,24 +106,39 @@ def in_both_directions(
     for relation in relations:
         yield relation
         if relation.label in symmetric_labels:
-            yield replace(relation, head=relation.tail, tail=relation.head)
+            yield relation.reverse()
 
 
 def _entity_finder(
-    eg: Example, pairs: Pairs, rows: slice
-) -> Callable[[Span], Optional[int]]:
-    """A function from a span of the reference to the index of the entity that
-    covers the same tokens of the predicted doc, if there is one."""
-    entities: Dict[Tuple, int] = {}
-    for row in range(rows.start, rows.stop):
-        bounds = int(pairs.start[row]), int(pairs.end[row])
-        entities.setdefault(bounds, row)
-        entities[(*bounds, int(pairs.label[row]))] = row
+    eg: Example, pairs: Pairs, begin: int, end: int
+) -> Callable[[Span, Sequence[Span]], List[int]]:
+    """A function from a gold entity, its mention that tells most and all of them, to
+    the indices of the predicted entities that cover it, from `begin` to `end`."""
+    entities: Dict[Tuple, List[int]] = defaultdict(list)
+    first = numpy.append(0, numpy.cumsum(pairs.n_mentions))
+    for entity in range(begin, end):
+        label = int(pairs.label[entity])
+        for mention in range(first[entity], first[entity + 1]):
+            bounds = int(pairs.start[mention]), int(pairs.end[mention])
+            entities[bounds].append(entity)
+            entities[(*bounds, label)].append(entity)
 
-    def find_entity(span: Span) -> Optional[int]:
+    def find_at(span: Span) -> List[int]:
         bounds = align_span(eg, span)
         if bounds is None:
-            return None
-        return entities.get((*bounds, span.label), entities.get(bounds))
+            return []
+        found = entities.get((*bounds, span.label)) or entities.get(bounds, [])
+        # Without a grouping, of several on the same tokens the first.
+        return found[:1] if pairs.entity is None else found
 
-    return find_entity
+    def find(main: Span, mentions: Sequence[Span]) -> List[int]:
+        votes = Counter(entity for span in mentions for entity in find_at(span))
+        if not votes:
+            return []
+        most = max(votes.values())
+        best = [entity for entity, n in votes.items() if n == most]
+        of_main = [entity for entity in find_at(main) if entity in best]
+        parts = {entity for entity, n in votes.items() if 2 * n > pairs.n_mentions[entity]}
+        return sorted({(of_main or best)[0], *parts})
+
+    return find

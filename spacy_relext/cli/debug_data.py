@@ -13,6 +13,7 @@ from wasabi import msg
 
 from ..candidates import keep_all
 from ..corpus import create_entity_corpus
+from ..grouping import CLUSTERS_PREFIX
 from ..inspection import Setup, find_shared_texts, inspect_corpus
 from ..relation import get_relations
 from ..truths import in_both_directions
@@ -117,7 +118,10 @@ def debug_data(
 
 def _read_corpus(path: Path, nlp: Language, setup: Setup) -> List[Example]:
     try:
-        return list(create_entity_corpus(path, spans_key=setup.spans_key)(nlp))
+        corpus = create_entity_corpus(
+            path, spans_key=setup.spans_key, clusters_prefix=CLUSTERS_PREFIX
+        )
+        return list(corpus(nlp))
     except ValueError as error:
         # spaCy does not say of which file.
         raise ValueError(f"{path}: {error}") from None
@@ -138,6 +142,8 @@ def _read_config(path: Optional[Path], component: str) -> Tuple[Language, Setup]
         "symmetric_labels": found.get("symmetric_labels", ()),
         "window": _find_window(config["components"]),
     }
+    if found.get("grouping"):
+        options.update(registry.resolve({"grouping": found["grouping"]}))
     if "pairs" in found:
         pairs = registry.resolve({"pairs": found["pairs"]})["pairs"]
     else:

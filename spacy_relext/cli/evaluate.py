@@ -11,10 +11,12 @@ from spacy.language import Language
 from spacy.training import Corpus, Example
 from wasabi import msg
 
-from ..corpus import hand_entities_over
+from ..corpus import hand_clusters_over, hand_entities_over
 from ..curve import get_curve, rank_candidates
 from ..extractor import RelationExtractor
-from ..relation import has_relations
+from ..grouping import CLUSTERS_PREFIX
+from ..relation import get_relations, has_relations
+from ..scorer import get_facts
 from . import relext
 
 # What a component assigns that decides which entities there are.
@@ -31,6 +33,7 @@ def evaluate_cli(
     gold_entities: bool = typer.Option(False, "--gold-entities", "-G", help="Give the pipeline the entities of the data instead of having it find its own"),
     output: Optional[Path] = typer.Option(None, "--output", "-o", help="Output JSON file for metrics", dir_okay=False),
     curve: bool = typer.Option(False, "--curve", "-C", help="Also score all thresholds: the precision-recall curve and the area under it"),
+    train_path: Optional[Path] = typer.Option(None, "--train", "-t", help="Training data, for the Ign-F1: facts that are known from there are left out", exists=True),
     code_path: Optional[Path] = typer.Option(None, "--code", "-c", help="Path to Python file with additional code to be imported"),
     use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
     # fmt: on
@@ -48,6 +51,7 @@ def evaluate_cli(
         gold_entities=gold_entities,
         output=output,
         curve=curve,
+        train_path=train_path,
         silent=False,
     )
 
@@ -59,6 +63,7 @@ def evaluate(
     gold_entities: bool = False,
     output: Optional[Path] = None,
     curve: bool = False,
+    train_path: Optional[Path] = None,
     silent: bool = True,
 ) -> Dict[str, Any]:
     """Score the relations that a pipeline finds.
@@ -70,6 +75,8 @@ def evaluate(
     output (Optional[Path]): JSON file for the scores.
     curve (bool): Whether to add the area under the precision-recall curve, as
         `rels_pr_auc`, and its points, as `rels_pr_curve`. It runs the pipeline again.
+    train_path (Optional[Path]): The training data, for the Ign-F1: what relations are
+        found that are known from there by the names of head and tail is left out of it.
     silent (bool): Whether to print nothing but errors.
     RETURNS (Dict[str, Any]): The scores of the pipeline.
     """
@@ -96,12 +103,14 @@ def evaluate(
         for spans_key in spans_keys:
             for eg in examples:
                 hand_entities_over(eg, spans_key)
+        for eg in examples:
+            hand_clusters_over(eg, CLUSTERS_PREFIX)
     else:
         # Only what the extractors look at: spans are no help to one that reads doc.ents.
         read = tuple("doc.ents" if key is None else "doc.spans" for key in spans_keys)
         finders = _find_entity_components(nlp, read)
     with nlp.select_pipes(disable=finders if gold_entities else []):
-        scores = nlp.evaluate(examples)
+        scores = nlp.evaluate(examples, scorer_cfg=_read_facts(nlp, train_path))
         if curve:
             for name, pipe in nlp.pipeline:
                 if isinstance(pipe, RelationExtractor):
@@ -118,6 +127,13 @@ def evaluate(
         if output is not None:
             msg.good(f"Saved results to {output}")
     return scores
+
+
+def _read_facts(nlp: Language, path: Optional[Path]) -> Dict[str, Any]:
+    if path is None:
+        return {}
+    relations = (rel for eg in Corpus(path)(nlp) for rel in get_relations(eg.reference))
+    return {"known_facts": get_facts(relations)}
 
 
 def _score_curve(
@@ -171,6 +187,13 @@ def _print_scores(scores: Dict[str, Any], key: str) -> None:
     ]
     msg.table(rows, header=("", "P", "R", "F"), divider=True, aligns=tuple("lrrr"), title=key)
     msg.text(f"Candidate recall: {_percent(scores[key + RECALL])}")
+    for name, suffix in (
+        ("within sentences", "_intra_f"),
+        ("across sentences", "_inter_f"),
+        ("without facts of the training data (Ign)", "_ign_f"),
+    ):
+        if scores[f"{key}{suffix}"] is not None:
+            msg.text(f"F {name}: {_percent(scores[f'{key}{suffix}'])}")
     if f"{key}_pr_auc" in scores:
         msg.text(f"Area under the precision-recall curve: {_percent(scores[f'{key}_pr_auc'])}")
     rows = [

@@ -45,6 +45,16 @@ def test_gold_entities(model, data, tmp_path):
         assert label in result.output
 
 
+def test_facts_of_the_training_data(model, data, tmp_path):
+    output = tmp_path / "metrics.json"
+    result = run(model, data, "-G", "--train", data, "--output", output)
+    assert result.exit_code == 0, result.output
+    # All is known from there, and nothing else is found.
+    assert json.loads(output.read_text())["rels_ign_f"] == 0
+    assert "(Ign): 0.00" in result.output
+    assert "(Ign)" not in run(model, data, "-G").output
+
+
 def test_curve_looks_behind_what_throws_vectors_away(model, data, tmp_path):
     nlp = spacy.load(model)
     nlp.add_pipe("doc_cleaner", config={"attrs": {"tensor": None}})

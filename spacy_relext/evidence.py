@@ -1,0 +1,53 @@
+"""The sentences that tell of a relation, by what the model looks at."""
+
+from typing import List, Sequence
+
+import numpy
+from spacy.tokens import Doc, Span
+from thinc.api import Model, to_numpy
+
+from .layers.attention_context import get_attention
+from .pairs import Pairs
+
+
+def find_evidence(
+    model: Model, docs: Sequence[Doc], pairs: Pairs, share: float
+) -> List[List[Span]]:
+    """The sentences with a share of the attention of a pair; the idea is that of Ma et
+    al. 2023, "DREEAM: Guiding Attention with Evidence for Improving Document-Level
+    Relation Extraction", without the guidance.
+
+    model (Model): A RelationModel with `context = "attention"`, trained.
+    docs (Sequence[Doc]): The docs. Those without sentence boundaries have no evidence.
+    pairs (Pairs): The pairs, in the order of the docs.
+    share (float): The least share of the attention, 0 to 1.
+    RETURNS (List[List[Span]]): For each pair its sentences, in text order.
+    """
+    found: List[List[Span]] = [[] for _ in range(len(pairs))]
+    if not len(pairs):
+        return found
+    tokens, _ = model.layers[0].predict((docs, pairs))
+    score = model.get_ref("score_pairs")
+    entities = score.layers[0].predict((tokens, pairs))
+    for i, rows, weights in get_attention(
+        score.get_ref("context"), (tokens, entities, pairs)
+    ):
+        if not docs[i].has_annotation("SENT_START"):
+            continue
+        sents = list(docs[i].sents)
+        starts = numpy.asarray([sent.start for sent in sents])
+        of_sents = numpy.add.reduceat(to_numpy(weights), starts, axis=1)
+        for row, column in zip(*(of_sents >= share).nonzero()):
+            found[rows.start + row].append(sents[column])
+    return found
+
+
+def can_find_evidence(model: Model) -> bool:
+    """Whether a model looks at tokens of its own choice.
+
+    model (Model): The model.
+    RETURNS (bool): Whether it has an attention context.
+    """
+    score = model.maybe_get_ref("score_pairs")
+    context = None if score is None else score.maybe_get_ref("context")
+    return context is not None and context.name == "attention_context"

@@ -1,0 +1,200 @@
+"""Which mentions of a doc are of one entity."""
+
+from collections import defaultdict
+from functools import partial
+from typing import Callable, Dict, Hashable, Iterable, List, Optional, Sequence, Tuple
+
+from spacy.tokens import Doc, Span
+from spacy.util import registry
+
+from .pairs import Entity, get_entities
+from .relation import Relation, get_relations
+
+# What the keys of clusters of mentions in `doc.spans` begin with, as spacy-experimental
+# names them.
+CLUSTERS_PREFIX = "coref_clusters"
+
+# Puts the mentions of a doc, in text order, into groups, one an entity. A mention may be
+# in several groups, and spans that are none of the mentions may be added to them.
+Grouping = Callable[[Doc, Sequence[Span]], Iterable[Sequence[Span]]]
+
+
+@registry.misc("spacy-relext.group_by_kb_id.v1")
+def configure_group_by_kb_id(separator: Optional[str] = None) -> Grouping:
+    """Mentions that are linked to one id of a knowledge base are of one entity. One
+    that is not linked is an entity of its own.
+
+    separator (Optional[str]): What stands between the ids of a mention of several
+        entities, "|" in PubTator's files; it is then a mention of each. None where
+        that does not occur.
+    RAISES (ValueError): Where `separator` is empty.
+    """
+    if separator == "":
+        raise ValueError(
+            "spacy-relext.group_by_kb_id.v1: separator must not be empty; null for none"
+        )
+
+    return partial(group_by_kb_id, separator=separator)
+
+
+def group_by_kb_id(
+    doc: Doc, mentions: Sequence[Span], *, separator: Optional[str] = None
+) -> List[List[Span]]:
+    return _group(
+        (mention, mention.kb_id_.split(separator) if separator else [mention.kb_id_])
+        for mention in mentions
+    )
+
+
+@registry.misc("spacy-relext.group_by_ent_id.v1")
+def configure_group_by_ent_id() -> Grouping:
+    """Mentions with one `ent_id_` (`id_` of the span, as the entity ruler and
+    `relext convert` set it) are of one entity. One without is an entity of its own."""
+    return group_by_ent_id
+
+
+def group_by_ent_id(doc: Doc, mentions: Sequence[Span]) -> List[List[Span]]:
+    return _group((mention, [mention.id_]) for mention in mentions)
+
+
+@registry.misc("spacy-relext.group_by_text.v1")
+def configure_group_by_text(ignore_case: bool = False) -> Grouping:
+    """Mentions of one name and one type are of one entity.
+
+    ignore_case (bool): Whether names that differ in case alone are one.
+    """
+    return partial(group_by_text, ignore_case=ignore_case)
+
+
+def group_by_text(
+    doc: Doc, mentions: Sequence[Span], *, ignore_case: bool = False
+) -> List[List[Span]]:
+    def name(mention: Span) -> Tuple[str, str]:
+        text = " ".join(mention.text.split())
+        return mention.label_, text.casefold() if ignore_case else text
+
+    return _group((mention, [name(mention)]) for mention in mentions)
+
+
+@registry.misc("spacy-relext.group_by_cluster.v1")
+def configure_group_by_cluster(
+    prefix: str = CLUSTERS_PREFIX, only_entities: bool = False
+) -> Grouping:
+    """Mentions in one coreference cluster are of one entity, and so are the cluster's
+    other spans, such as pronouns. A mention in no cluster is an entity of its own; a
+    cluster without any mention is none. What counts are the tokens of a span: one that
+    merely overlaps a mention is another span.
+
+    prefix (str): What the keys of the clusters in `doc.spans` begin with, as
+        spacy-experimental and `relext convert` name them.
+    only_entities (bool): Whether to leave out the spans that are no mentions.
+    """
+    return partial(group_by_cluster, prefix=prefix, only_entities=only_entities)
+
+
+def group_by_cluster(
+    doc: Doc,
+    mentions: Sequence[Span],
+    *,
+    prefix: str = CLUSTERS_PREFIX,
+    only_entities: bool = False,
+) -> List[List[Span]]:
+    of_bounds: Dict[Tuple[int, int], List[Span]] = defaultdict(list)
+    for mention in mentions:
+        of_bounds[mention.start, mention.end].append(mention)
+    groups, clustered = [], set()
+    for key, cluster in doc.spans.items():
+        if not key.startswith(prefix):
+            continue
+        bounds = sorted({(span.start, span.end) for span in cluster if len(span)})
+        inside = [mention for bound in bounds for mention in of_bounds.get(bound, ())]
+        if not inside:
+            continue
+        clustered.update((mention.start, mention.end) for mention in inside)
+        if not only_entities:
+            inside.extend(
+                Span(doc, *bound, label=inside[0].label, kb_id=inside[0].kb_id)
+                for bound in bounds
+                if bound not in of_bounds
+            )
+        groups.append(inside)
+    alone = (m for m in mentions if (m.start, m.end) not in clustered)
+    return [*groups, *([mention] for mention in alone)]
+
+
+def group_entities(
+    doc: Doc, grouping: Optional[Grouping], spans_key: Optional[str] = None
+) -> List[Entity]:
+    """The entities of a doc between which relations are sought.
+
+    doc (Doc): The doc.
+    grouping (Optional[Callable[[Doc, Sequence[Span]], Iterable[Sequence[Span]]]]): Which
+        mentions are of one entity; None makes each an entity.
+    spans_key (Optional[str]): Where mentions are: None for `doc.ents`, else the group
+        of `doc.spans`.
+    RETURNS (List[Union[Span, List[Span]]]): The entities in the order of their first
+        mentions: spans without a grouping, else lists of mentions in text order. Those
+        without a mention are left out.
+    RAISES (ValueError): Where the grouping returns anything but spans of the doc.
+    """
+    mentions = get_entities(doc, spans_key)
+    if grouping is None:
+        return list(mentions)
+    groups = [list(group) for group in grouping(doc, mentions)]
+    for span in (span for group in groups for span in group):
+        if not isinstance(span, Span) or span.doc is not doc or not len(span):
+            raise ValueError(
+                "A grouping must return lists of spans with tokens of the doc that it is "
+                f"given, found: {span!r}"
+            )
+    entities = [sorted(group, key=_place) for group in groups if group]
+    return sorted(entities, key=lambda entity: [_place(span) for span in entity])
+
+
+def get_entity_relations(
+    doc: Doc, grouping: Optional[Grouping], spans_key: Optional[str] = None
+) -> List[Relation]:
+    """The relations of a doc, as relations between entities: where one is given for a
+    mention alone, it is given for all mentions of its entity.
+
+    doc (Doc): The doc.
+    grouping (Optional[Callable]): As of `group_entities`, and so is the next.
+    spans_key (Optional[str]): Where mentions are.
+    RETURNS (List[Relation]): The relations.
+    """
+    relations = list(get_relations(doc))
+    if grouping is None or not relations:
+        return relations
+    entity_of: Dict[Tuple, Sequence[Span]] = {}
+    for entity in group_entities(doc, grouping, spans_key):
+        for span in entity:
+            entity_of.setdefault(_place(span), entity)
+
+    def complete(mention: Span, mentions: Tuple[Span, ...]) -> Sequence[Span]:
+        return mentions if len(mentions) > 1 else entity_of.get(_place(mention), mentions)
+
+    return [
+        Relation(
+            found.head,
+            found.tail,
+            found.label,
+            found.score,
+            tuple(complete(found.head, found.head_mentions)),
+            tuple(complete(found.tail, found.tail_mentions)),
+            found.evidence,
+        )
+        for found in relations
+    ]
+
+
+def _group(keyed: Iterable[Tuple[Span, Iterable[Hashable]]]) -> List[List[Span]]:
+    """Mentions by their keys; those with an empty one are alone."""
+    groups: Dict[Hashable, List[Span]] = defaultdict(list)
+    for i, (mention, keys) in enumerate(keyed):
+        for key in keys:
+            groups[key or (i, None)].append(mention)
+    return list(groups.values())
+
+
+def _place(span: Span) -> Tuple[int, int, str]:
+    return span.start, span.end, span.label_

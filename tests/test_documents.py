@@ -1,0 +1,299 @@
+"""Relations between entities with many mentions, from training to scores."""
+
+import pickle
+
+import numpy
+import pytest
+import spacy
+from spacy.tokens import Doc, DocBin, Span
+from spacy.training import Example
+
+from spacy_relext import Relation, get_relations, score_relations, set_relations
+from spacy_relext.scorer import get_facts
+
+from .test_extractor import SMALL, make_nlp
+
+BY_ID = {"@misc": "spacy-relext.group_by_kb_id.v1"}
+ATLOP = {**SMALL, "context": "attention", "group_width": 8, "mention_pooling": "logsumexp"}
+# Entities as text/type/id; what a relation says stands in another sentence than one of
+# its names.
+DATA = [
+    ("Ada rose early . Bo saw Ada at Kestrel , which Ada ran .",
+     "Ada/P/1 Bo/P/2 Ada/P/1 Kestrel/O/3 Ada/P/1", [("1", "3", "RAN")]),
+    ("Kestrel grew . Bo ran Kestrel . Dee left Bo .",
+     "Kestrel/O/3 Bo/P/2 Kestrel/O/3 Dee/P/4 Bo/P/2", [("2", "3", "RAN"), ("4", "2", "LEFT")]),
+    ("Dee left Ada . Ada slept at Kestrel .",
+     "Dee/P/4 Ada/P/1 Ada/P/1 Kestrel/O/3", [("4", "1", "LEFT")]),
+    ("Nobody slept .", "", []),
+    ("Ada slept . Ada slept .", "Ada/P/1 Ada/P/1", []),
+]  # fmt: skip
+
+
+def make_doc(vocab, text, entities, relations=None):
+    words = text.split()
+    doc = Doc(vocab, words=words, sent_starts=[i == 0 or words[i - 1] == "." for i in range(len(words))])
+    spans, start = [], 0
+    for entity in entities.split():
+        name, label, kb_id = entity.split("/")
+        start = words.index(name, start)
+        spans.append(Span(doc, start, start + 1, label, kb_id=kb_id))
+        start += 1
+    doc.ents = spans
+    if relations is not None:
+        mentions = {s.kb_id_: [x for x in doc.ents if x.kb_id == s.kb_id] for s in spans}
+        set_relations(
+            doc,
+            [
+                Relation(mentions[h][0], mentions[t][0], label, 1.0, mentions[h], mentions[t])
+                for h, t, label in relations
+            ],
+        )
+    return doc
+
+
+def make_examples(nlp, data=DATA):
+    return [
+        Example(
+            make_doc(nlp.vocab, text, entities),
+            make_doc(nlp.vocab, text, entities, relations),
+        )
+        for text, entities, relations in data
+    ]
+
+
+def train(n_updates=60, **config):
+    config.setdefault("grouping", BY_ID)
+    config.setdefault("model", ATLOP)
+    config.setdefault("objective", {"@misc": "spacy-relext.adaptive_threshold.v1"})
+    return make_nlp(make_examples(spacy.blank("en")), n_updates, **config)
+
+
+def facts(doc):
+    return {(rel.head.kb_id_, rel.tail.kb_id_, rel.label) for rel in get_relations(doc)}
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return train()
+
+
+def test_learns_relations_of_entities_and_survives_serialisation(trained, tmp_path):
+    examples = make_examples(trained)
+    trained.to_disk(tmp_path)
+    for nlp in (trained, spacy.load(tmp_path), pickle.loads(pickle.dumps(trained))):
+        docs = [nlp(eg.predicted.copy()) for eg in examples]
+        assert [facts(doc) for doc in docs] == [set(relations) for _, _, relations in DATA]
+    scores = trained.evaluate(make_examples(trained))
+    for name in ("f", "candidate_recall", "intra_f"):
+        assert scores[f"rels_{name}"] == 1
+
+
+@pytest.mark.parametrize("context", ["max", None])
+def test_other_models_learn_them_too(context):
+    model = {**SMALL, "context": context, "mention_pooling": "max"}
+    nlp = train(model=model, objective={"@misc": "spacy-relext.multi_label.v1"})
+    docs = [nlp(eg.predicted.copy()) for eg in make_examples(nlp)]
+    assert [facts(doc) for doc in docs] == [set(relations) for _, _, relations in DATA]
+
+
+def test_a_relation_has_all_mentions_and_names_the_closest_two(trained):
+    doc = trained(make_doc(trained.vocab, *DATA[0][:2]))
+    (relation,) = doc._.relations
+    assert [span.start for span in relation.head_mentions] == [0, 6, 11]
+    assert (relation.head.start, relation.tail.start) == (6, 8)
+    assert relation.tail_mentions == (relation.tail,)
+
+
+def test_mentions_survive_what_relations_survive(trained):
+    doc = trained(make_doc(trained.vocab, *DATA[1][:2]))
+    expected = [(rel.head_mentions, rel.tail_mentions) for rel in doc._.relations]
+    assert any(len(spans) > 1 for pair in expected for spans in pair)
+    stored = DocBin(docs=[doc], store_user_data=True)
+    (binned,) = DocBin().from_bytes(stored.to_bytes()).get_docs(doc.vocab)
+    for copy in (Doc(doc.vocab).from_bytes(doc.to_bytes()), binned, pickle.loads(pickle.dumps(doc))):
+        found = [(rel.head_mentions, rel.tail_mentions) for rel in copy._.relations]
+        for pair, other in zip(found, expected):
+            for spans, others in zip(pair, other):
+                assert [(s.start, s.end, s.kb_id_) for s in spans] == [
+                    (s.start, s.end, s.kb_id_) for s in others
+                ]
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[0:2])
+    assert [len(rel.head_mentions) for rel in doc._.relations] == [
+        len(mentions) for mentions, _ in expected
+    ]
+
+
+def test_evidence_is_kept():
+    doc = make_doc(spacy.blank("en").vocab, *DATA[1][:2])
+    sents = tuple(doc.sents)
+    doc._.relations = [Relation(doc.ents[1], doc.ents[0], "RAN", evidence=sents[:2])]
+    copy = Doc(doc.vocab).from_bytes(doc.to_bytes())
+    assert [s.text for s in copy._.relations[0].evidence] == [s.text for s in sents[:2]]
+    assert copy._.relations[0].head_mentions == (copy.ents[1],)
+
+
+def test_sentences_that_the_attention_names():
+    nlp = train(evidence_share=0.3)
+    doc = nlp(make_doc(nlp.vocab, *DATA[1][:2]))
+    sents = {(sent.start, sent.end) for sent in doc.sents}
+    for relation in doc._.relations:
+        assert 0 < len(relation.evidence) <= 3
+        assert {(span.start, span.end) for span in relation.evidence} <= sents
+    # All of the attention is on all of the sentences, none on none.
+    for share, n_sents in ((0.0, 3), (1.0, 0)):
+        nlp.get_pipe("relation_extractor").evidence_share = share
+        doc = nlp(make_doc(nlp.vocab, *DATA[1][:2]))
+        assert {len(relation.evidence) for relation in doc._.relations} == {n_sents}
+    unbroken = make_doc(nlp.vocab, *DATA[1][:2])
+    plain = Doc(nlp.vocab, words=[token.text for token in unbroken])
+    plain.ents = [Span(plain, e.start, e.end, e.label_, e.kb_id_) for e in unbroken.ents]
+    assert {relation.evidence for relation in nlp(plain)._.relations} <= {()}
+
+
+def test_evidence_without_attention_is_refused():
+    with pytest.raises(ValueError, match='evidence_share needs .* context = "attention"'):
+        train(model=SMALL, n_updates=0, evidence_share=0.2)
+    with pytest.raises(ValueError, match="evidence_share must lie between 0 and 1"):
+        train(n_updates=0, evidence_share=2)
+
+
+def test_head_that_is_none_of_its_mentions_is_named():
+    doc = make_doc(spacy.blank("en").vocab, *DATA[1][:2])
+    first, second, *_ = doc.ents
+    with pytest.raises(ValueError, match="head of a 'RAN' relation must be one of its own"):
+        doc._.relations = [Relation(first, second, "RAN", 1.0, (second,))]
+
+
+def make_scored(gold, found, text=DATA[0][0], entities=DATA[0][1]):
+    vocab = spacy.blank("en").vocab
+    example = Example(make_doc(vocab, text, entities), make_doc(vocab, text, entities, gold))
+    doc = example.predicted
+    set_relations(
+        doc, [Relation(h[0], t[0], x, 1.0, h, t) for h, t, x in found(list(doc.ents))]
+    )
+    return example
+
+
+def test_two_parts_of_one_entity_count_once():
+    """Found twice, of different mentions: one right relation, not two."""
+
+    def found(ents):
+        return [([ents[0]], [ents[3]], "RAN"), (ents[2:5:2], [ents[3]], "RAN")]
+
+    scores = score_relations([make_scored([("1", "3", "RAN")], found)])
+    assert (scores["rels_p"], scores["rels_r"]) == (1, 1)
+
+
+def test_another_entity_is_wrong_and_mentions_decide_by_their_number():
+    def wrong(ents):
+        return [([ents[1]], [ents[3]], "RAN")]
+
+    def mixed(ents):
+        return [([ents[0], ents[1], ents[2]], [ents[3]], "RAN")]
+
+    gold = [("1", "3", "RAN")]
+    assert score_relations([make_scored(gold, wrong)])["rels_f"] == 0
+    assert score_relations([make_scored(gold, mixed)])["rels_f"] == 1
+
+
+def test_two_entities_that_were_taken_for_one_miss_a_relation():
+    def merged(ents):
+        return [([ents[0], ents[1], ents[2]], [ents[3]], "RAN")]
+
+    gold = [("1", "3", "RAN"), ("2", "3", "RAN")]
+    scores = score_relations([make_scored(gold, merged)])
+    assert (scores["rels_p"], scores["rels_r"]) == (1, 0.5)
+
+
+def test_within_sentences_and_across():
+    def found(ents):
+        return [([ents[1]], [ents[3]], "RAN"), ([ents[1]], [ents[0]], "LEFT")]
+
+    # Bo and Kestrel share the second sentence, as do Bo and the second Ada.
+    gold = [("2", "3", "RAN"), ("2", "1", "LEFT")]
+    scores = score_relations([make_scored(gold, found)])
+    assert (scores["rels_intra_f"], scores["rels_inter_f"]) == (1, 0)
+    text, entities = "Ada rose . Bo fell .", "Ada/P/1 Bo/P/2"
+    example = make_scored([("1", "2", "SAW")], lambda e: [([e[0]], [e[1]], "SAW")], text, entities)
+    scores = score_relations([example])
+    assert (scores["rels_intra_f"], scores["rels_inter_f"]) == (0, 1)
+
+
+def test_facts_of_the_training_data_are_left_out():
+    """Two right, one of them known, one wrong: precision 1 / 2, recall 2 / 2."""
+
+    def found(ents):
+        ada = [ents[0], ents[2], ents[4]]
+        return [(ada, [ents[3]], "RAN"), ([ents[1]], ada, "SAW"), (ada, [ents[1]], "SAW")]
+
+    example = make_scored([("1", "3", "RAN"), ("2", "1", "SAW")], found)
+    known = get_facts(get_relations(make_examples(spacy.blank("en"))[0].reference))
+    assert ("Ada", "Kestrel", "RAN") in known
+    scores = score_relations([example], known_facts=known)
+    assert scores["rels_p"] == pytest.approx(2 / 3)
+    assert scores["rels_ign_f"] == pytest.approx(2 * 0.5 / 1.5)
+    assert score_relations([example])["rels_ign_f"] is None
+
+
+def test_ends_annotated_on_one_mention_are_found_by_another():
+    """Where the annotation names one mention alone, the grouping knows the others."""
+    nlp = train(n_updates=0)
+    example = make_scored([], lambda ents: [])
+    *_, kestrel, ada = example.reference.ents
+    set_relations(example.reference, [Relation(ada, kestrel, "RAN")])
+    ents = example.predicted.ents
+    set_relations(example.predicted, [Relation(ents[0], kestrel_of(ents), "RAN")])
+    assert nlp.get_pipe("relation_extractor").score([example])["rels_f"] == 1
+    assert score_relations([example])["rels_f"] == 0
+
+
+def kestrel_of(ents):
+    (span,) = [span for span in ents if span.text == "Kestrel"]
+    return span
+
+
+def test_raw_text_with_entities_that_the_pipeline_finds():
+    """By their names: the annotation knows more of who is who than the pipeline."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    ruler = nlp.add_pipe("entity_ruler")
+    names = {"Ada": "P", "Bo": "P", "Dee": "P", "Kestrel": "O"}
+    patterns = [{"pattern": name, "label": label} for name, label in names.items()]
+    config = {
+        "model": ATLOP,
+        "grouping": {"@misc": "spacy-relext.group_by_text.v1"},
+        "objective": {"@misc": "spacy-relext.adaptive_threshold.v1"},
+    }
+    nlp.add_pipe("relation_extractor", config=config)
+    gold = [eg.reference for eg in make_examples(nlp)]
+    examples = [Example(nlp.make_doc(doc.text), doc) for doc in gold]
+    optimizer = nlp.initialize(lambda: examples)
+    ruler.add_patterns(patterns)
+    optimizer.learn_rate = 0.005
+    for _ in range(60):
+        nlp.update(
+            examples, sgd=optimizer, annotates=["sentencizer", "entity_ruler"]
+        )
+    scores = nlp.evaluate(examples)
+    assert scores["ents_f"] == scores["rels_f"] == scores["rels_candidate_recall"] == 1
+    (relation,) = nlp(DATA[0][0])._.relations
+    assert [span.text for span in relation.head_mentions] == ["Ada"] * 3
+
+
+def test_many_mentions_in_a_long_doc_stay_within_memory():
+    """2,000 mentions of 40 entities among 20,000 tokens."""
+    tracemalloc = pytest.importorskip("tracemalloc")
+    nlp = train(n_updates=0)
+    pipe = nlp.get_pipe("relation_extractor")
+    words = ["Ada" if i % 10 == 0 else "and" for i in range(20_000)]
+    doc = Doc(nlp.vocab, words=words)
+    doc.ents = [
+        Span(doc, i, i + 1, "P", kb_id=str(i // 10 % 40)) for i in range(0, 20_000, 10)
+    ]
+    tracemalloc.start()
+    pairs, scores = pipe.predict([doc])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(pairs) == 40 * 39 and numpy.isfinite(scores).all()
+    assert peak < 5e8
