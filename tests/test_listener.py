@@ -1,0 +1,99 @@
+import numpy
+import pytest
+import spacy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from spacy_relext.listener import choose_windows
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    sizes=st.lists(st.integers(1, 4), min_size=1, max_size=12),
+    window=st.integers(1, 6),
+    stride=st.integers(1, 6),
+)
+def test_a_token_is_taken_from_where_it_has_most_context(sizes, window, stride):
+    """Against a plain search over windows of tokens of one to four pieces."""
+    stride = min(stride, window)
+    spans = []
+    for start in range(0, len(sizes), stride):
+        spans.append(range(start, min(start + window, len(sizes))))
+        if start + window >= len(sizes):
+            break
+    n_pieces = [sum(sizes[i] for i in span) + 2 for span in spans]
+    width = max(n_pieces)
+    where = {i: [] for i in range(len(sizes))}
+    for number, span in enumerate(spans):
+        place = 1
+        for i in span:
+            own = list(range(place, place + sizes[i]))
+            place += sizes[i]
+            room = min(min(p, n_pieces[number] - 1 - p) for p in own)
+            where[i].append((-room, number, [number * width + p for p in own]))
+    pieces = [p for i in where for _, _, own in sorted(where[i], key=lambda x: x[1]) for p in own]
+    lengths = [sum(len(own) for _, _, own in where[i]) for i in where]
+    keep = choose_windows(
+        numpy.asarray(pieces), numpy.asarray(lengths), width, numpy.asarray(n_pieces)
+    )
+    expected = [p for i in where for p in min(where[i])[2]]
+    assert numpy.asarray(pieces)[keep].tolist() == expected
+
+
+def make_nlp(encoder, architecture, window, stride):
+    nlp = spacy.blank("en")
+    nlp.add_pipe(
+        "transformer",
+        config={
+            "model": {
+                "@architectures": "spacy-transformers.TransformerModel.v3",
+                "name": str(encoder),
+                "get_spans": {
+                    "@span_getters": "spacy-transformers.strided_spans.v1",
+                    "window": window,
+                    "stride": stride,
+                },
+                "tokenizer_config": {"use_fast": True},
+            }
+        },
+    )
+    listener = {
+        "@architectures": architecture,
+        "pooling": {"@layers": "reduce_mean.v1"},
+    }
+    model = {"@architectures": "spacy-relext.RelationModel.v1", "tok2vec": listener}
+    nlp.add_pipe("relation_extractor", config={"model": model}).add_label("R")
+    doc = nlp.make_doc("one")
+    nlp.get_pipe("transformer").initialize(lambda: [Example(doc, doc)], nlp=nlp)
+    return nlp
+
+
+OURS = "spacy-relext.TransformerListener.v1"
+THEIRS = "spacy-transformers.TransformerListener.v1"
+
+
+def vectors(nlp, doc):
+    nlp.get_pipe("transformer")(doc)
+    return nlp.get_pipe("relation_extractor").model.get_ref("tok2vec").predict([doc])[0]
+
+
+def test_vectors_are_those_of_the_best_window(tiny_encoder):
+    nlp = make_nlp(tiny_encoder, OURS, 6, 4)
+    words = [f"word{i}" for i in range(10)]
+    doc, first, second = (
+        Doc(nlp.vocab, words=w) for w in (words, words[:6], words[4:])
+    )
+    found = vectors(nlp, doc)
+    numpy.testing.assert_allclose(found[:5], vectors(nlp, first)[:5], rtol=1e-4, atol=1e-5)
+    numpy.testing.assert_allclose(found[5:], vectors(nlp, second)[1:], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("words", [["one"], ["a", "b", "c"]])
+def test_short_docs_are_as_those_of_the_other_listener(tiny_encoder, words):
+    found = []
+    for architecture in (OURS, THEIRS):
+        nlp = make_nlp(tiny_encoder, architecture, 6, 4)
+        found.append(vectors(nlp, Doc(nlp.vocab, words=words)))
+    numpy.testing.assert_allclose(*found, rtol=1e-4, atol=1e-5)
