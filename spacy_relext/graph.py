@@ -25,7 +25,13 @@ from urllib.parse import quote
 
 from spacy.pipeline import EntityLinker
 
-from .records import EntityRecord, Record, make_writable
+from .records import (
+    EntityRecord,
+    Record,
+    RelationRecord,
+    get_mention_ids,
+    make_writable,
+)
 
 if TYPE_CHECKING:
     import networkx
@@ -89,7 +95,8 @@ def get_edges(
 ) -> Iterator[Edge]:
     """The edges of the graph, one for each sentence that tells of a relation. Mentions
     that are linked are one node where their `kb_id` is the same; others where their type
-    and their name are, but for case, width and spaces.
+    and their name are, but for case, width and spaces. An entity with many mentions is the
+    node of the first that is linked, or of that with the longest name.
 
     An id, label or type may be an IRI (`http://dbpedia.org/resource/Graz`), or begin with
     the name of a prefix and a colon (`dbr:Graz`); all others get the prefix of their kind.
@@ -105,10 +112,13 @@ def get_edges(
     prefixes = complete_prefixes(prefixes)
     for record in records:
         text, document = record["text"], _as_iri(record["id"], "document", prefixes)
-        nodes = {entity["id"]: _as_node(entity, prefixes) for entity in record["entities"]}
+        entities = {entity["id"]: entity for entity in record["entities"]}
         seen: Set[Tuple[str, str, str, int, int]] = set()
         for rel in sorted(record["relations"], key=_get_score, reverse=True):
-            head, tail = nodes[rel["head"]], nodes[rel["tail"]]
+            head, tail = (
+                _as_node(_get_main_mention(rel, role, entities), prefixes)
+                for role in ("head", "tail")
+            )
             if rel["symmetric"] and tail.iri < head.iri:
                 head, tail = tail, head
             iri = _as_iri(rel["label"], "relation", prefixes)
@@ -260,10 +270,21 @@ def _get_score(relation: Mapping[str, Any]) -> float:
     return relation["score"]
 
 
+def _get_main_mention(
+    relation: RelationRecord, role: str, entities: Mapping[int, EntityRecord]
+) -> EntityRecord:
+    mentions = [entities[id_] for id_ in get_mention_ids(relation, role)]
+    return max(mentions, key=lambda entity: (_is_linked(entity), len(entity["text"])))
+
+
+def _is_linked(entity: EntityRecord) -> bool:
+    return bool(entity["kb_id"]) and entity["kb_id"] != EntityLinker.NIL
+
+
 def _as_node(entity: EntityRecord, prefixes: Mapping[str, str]) -> Node:
     name, type_ = make_writable(entity["text"]), make_writable(entity["label"])
     kb_id = make_writable(entity["kb_id"])
-    if kb_id and kb_id != EntityLinker.NIL:
+    if _is_linked(entity):
         return Node(_as_iri(kb_id, "kb", prefixes), name, type_, kb_id)
     parts = (_normalize(part) for part in (type_, name) if part)
     return Node(prefixes["entity"] + "/".join(parts), name, type_, "")

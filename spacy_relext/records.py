@@ -36,7 +36,8 @@ class EntityRecord(TypedDict):
 
 
 class RelationRecord(TypedDict):
-    """A relation between two mentions, given by their ids. `sentence` is where it is
+    """A relation between two mentions, given by their ids; `head_mentions` and
+    `tail_mentions` are those of all mentions of their entities. `sentence` is where it is
     told: from the first to the last sentence that its mentions stand in, as
     `{"start": 0, "end": 47}` in characters. One that is symmetric has no direction."""
 
@@ -46,6 +47,9 @@ class RelationRecord(TypedDict):
     score: float
     symmetric: bool
     sentence: Dict[str, int]
+    head_mentions: List[int]
+    tail_mentions: List[int]
+    evidence: List[Dict[str, int]]
 
 
 class Record(TypedDict):
@@ -70,7 +74,9 @@ def get_mentions(
     RETURNS (List[Span]): Spans that differ in bounds or label.
     """
     spans = [span for key in spans_keys for span in get_entities(doc, key)]
-    spans += [span for relation in relations for span in (relation.head, relation.tail)]
+    for relation in relations:
+        spans += [relation.head, *relation.head_mentions]
+        spans += [relation.tail, *relation.tail_mentions]
     return list({as_key(span): span for span in spans}.values())
 
 
@@ -115,6 +121,9 @@ def as_record(
             "score": relation.score,
             "symmetric": relation.label in symmetric_labels,
             "sentence": _get_sentence(doc, relation),
+            "head_mentions": [ids[as_key(span)] for span in relation.head_mentions],
+            "tail_mentions": [ids[as_key(span)] for span in relation.tail_mentions],
+            "evidence": [_as_bounds(sent) for sent in relation.evidence],
         }
         for relation in relations
     ]
@@ -158,11 +167,28 @@ def as_doc(record: Record, vocab: Vocab) -> Doc:
     set_relations(
         doc,
         [
-            Relation(spans[rel["head"]], spans[rel["tail"]], rel["label"], rel["score"])
+            Relation(
+                spans[rel["head"]],
+                spans[rel["tail"]],
+                rel["label"],
+                rel["score"],
+                tuple(spans[id_] for id_ in get_mention_ids(rel, "head")),
+                tuple(spans[id_] for id_ in get_mention_ids(rel, "tail")),
+            )
             for rel in record["relations"]
         ],
     )
     return doc
+
+
+def get_mention_ids(relation: RelationRecord, role: str) -> List[int]:
+    """The ids of all mentions of an entity, where each relation is one of mentions too.
+
+    relation (RelationRecord): The relation.
+    role (str): "head" or "tail".
+    RETURNS (List[int]): The ids, that of the relation's own mention among them.
+    """
+    return relation.get(f"{role}_mentions") or [relation[role]]
 
 
 def make_writable(text: str) -> str:
@@ -211,9 +237,11 @@ def _check_record(record: Record) -> None:
         for role in ("head", "tail"):
             if relation[role] not in ids:
                 raise ValueError(f"no entity has the id of a {role}, {relation[role]!r}")
-        sentence = relation["sentence"]
-        if not 0 <= sentence["start"] < sentence["end"] <= length:
-            raise ValueError("a sentence is not within the text")
+            if not ids.issuperset(get_mention_ids(relation, role)):
+                raise ValueError(f"no entity has an id of {role}_mentions")
+        for sentence in (relation["sentence"], *relation.get("evidence", ())):
+            if not 0 <= sentence["start"] < sentence["end"] <= length:
+                raise ValueError("a sentence is not within the text")
         if not 0 <= relation["score"] <= 1:
             raise ValueError(f"score {relation['score']} is not between 0 and 1")
         bool(relation["symmetric"]), str.__len__(relation["label"])
@@ -226,4 +254,8 @@ def _get_sentence(doc: Doc, relation: Relation) -> Dict[str, int]:
         told = doc[doc[first].sent.start : doc[last].sent.end]
     else:
         told = doc[:]
-    return {"start": told.start_char, "end": told.end_char}
+    return _as_bounds(told)
+
+
+def _as_bounds(span: Span) -> Dict[str, int]:
+    return {"start": span.start_char, "end": span.end_char}

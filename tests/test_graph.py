@@ -46,6 +46,17 @@ def test_names_are_merged(records):
     assert met.document == "https://example.org/document/doc%201"
 
 
+def test_an_entity_with_many_mentions_is_one_node():
+    """That of its longest name, or of its id where one of them is linked."""
+    mentions = [entity(0, "Ada Lund"), entity(1, "Lund", start=30), entity(2, "Bo", start=13)]
+    told = {**relation(1, 2), "head_mentions": [0, 1], "tail_mentions": [2]}
+    [edge] = get_edges([record(mentions, [told])])
+    assert edge.head.iri == "https://example.org/entity/person/ada_lund"
+    mentions[1]["kb_id"] = "Q1"
+    [edge] = get_edges([record(mentions, [told])])
+    assert edge.head.iri == "http://www.wikidata.org/entity/Q1"
+
+
 def test_same_name_of_two_types():
     made = [entity(0, "Paris"), entity(1, "Paris", "PLACE")]
     [edge] = get_edges([record(made, [relation(0, 1, "BORN_IN")])])

@@ -1,13 +1,15 @@
 """From annotations to docs: the one place where characters are aligned with tokens."""
 
+from bisect import bisect_right
 from dataclasses import replace
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from spacy.language import Language
 from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
+from ..grouping import CLUSTERS_PREFIX
 from ..layout import as_key
 from ..relation import Relation, set_relations
 from .report import DROPPED, Report
@@ -16,8 +18,6 @@ from .source import Problem, SourceDoc, SourceEntity, cut_at
 # What a doc's user data says of where it came from, and what no span can hold.
 SOURCE_KEY = "spacy_relext.source"
 ATTRIBUTES_KEY = "spacy_relext.attributes"
-# The name that spacy-experimental gives to clusters of mentions.
-CLUSTERS_PREFIX = "coref_clusters"
 
 CUTS = ("document", "line", "sentence")
 
@@ -133,7 +133,19 @@ class DocBuilder:
                 )
                 continue
             head, tail = _closest(*ends)
-            relations.append(replace(relation, head=head.id, tail=tail.id))
+            relations.append(
+                replace(
+                    relation,
+                    head=head.id,
+                    tail=tail.id,
+                    head_cluster=relation.head_cluster
+                    if relation.head in entities
+                    else relation.head,
+                    tail_cluster=relation.tail_cluster
+                    if relation.tail in entities
+                    else relation.tail,
+                )
+            )
         return replace(
             source, entities=list(entities.values()), relations=relations, problems=[]
         )
@@ -176,7 +188,7 @@ class DocBuilder:
         doc.user_data[SOURCE_KEY] = [source.id, source.place]
         self._set_sentences(doc, source)
         spans, kept = self._set_entities(doc, source)
-        self._set_relations(doc, source, spans)
+        self._set_relations(doc, source, spans, kept)
         attributes = [
             [spans[e.id].start_char, spans[e.id].end_char, e.label, name, value]
             for e in kept
@@ -253,8 +265,18 @@ class DocBuilder:
             self.report.add(Problem(entity.place, "entity", "expanded", reason))
         return span
 
-    def _set_relations(self, doc: Doc, source: SourceDoc, spans: Dict[str, Span]) -> None:
+    def _set_relations(
+        self,
+        doc: Doc,
+        source: SourceDoc,
+        spans: Dict[str, Span],
+        entities: List[SourceEntity],
+    ) -> None:
         relations: Dict[Tuple, Tuple[Relation, str]] = {}
+        clusters: Dict[str, List[Span]] = {}
+        for entity in entities:
+            clusters.setdefault(entity.cluster, []).append(spans[entity.id])
+        sents = _sentence_finder(doc)
         for relation in source.relations:
             head, tail = spans.get(relation.head), spans.get(relation.tail)
             if head is None or tail is None:
@@ -265,13 +287,28 @@ class DocBuilder:
                 key = (relation.label, as_key(head), as_key(tail))
                 known = relations.get(key)
                 if known is None:
-                    found = Relation(head, tail, relation.label, relation.score)
+                    found = Relation(
+                        head,
+                        tail,
+                        relation.label,
+                        relation.score,
+                        tuple(clusters.get(relation.head_cluster or None, ())),
+                        tuple(clusters.get(relation.tail_cluster or None, ())),
+                        tuple(sents(char) for char in relation.evidence),
+                    )
                     relations[key] = (found, relation.place)
                     continue
                 reason = f"the same as at '{known[1]}'"
             self._drop(relation.place, "relation", reason)
         set_relations(doc, [relation for relation, _ in relations.values()])
         self.report.written["relation"] += len(relations)
+
+
+def _sentence_finder(doc: Doc) -> Callable[[int], Span]:
+    """A function from a character to the sentence that it is in."""
+    sents = list(doc.sents) if doc.has_annotation("SENT_START") else [doc[:]]
+    starts = [sent.start_char for sent in sents]
+    return lambda char: sents[max(0, bisect_right(starts, char) - 1)]
 
 
 def find_fault(text: str, entity: SourceEntity) -> str:

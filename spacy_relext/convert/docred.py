@@ -1,8 +1,8 @@
 """DocRED's JSON, Re-DocRED's too: sentences of tokens, entities with all their mentions,
 relations between entities.
 
-A relation is given to those mentions of its two entities that stand closest to each other;
-`doc.spans` has all of them. See https://github.com/thunlp/DocRED.
+A relation is given to those mentions of its two entities that stand closest to each other,
+and has all of them, and its evidence; `doc.spans` has all mentions of each entity, too. See https://github.com/thunlp/DocRED.
 """
 
 from itertools import accumulate, chain
@@ -42,9 +42,10 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
         start, end = (offset + position for position in mention["pos"])
         doc.add_entity(id, start, end, mention["type"], cluster=cluster)
 
-    def add_relation(label: Dict[str, Any]) -> bool:
-        doc.add_relation(f"entity {label['h']}", f"entity {label['t']}", label["r"])
-        return bool(label.get("evidence"))
+    def add_relation(label: Dict[str, Any]) -> None:
+        evidence = [starts[sent_id] for sent_id in label.get("evidence") or ()]
+        ends = f"entity {label['h']}", f"entity {label['t']}"
+        doc.add_relation(*ends, label["r"], evidence)
 
     mentions = (
         (f"{i}_{j}", f"entity {i}", mention)
@@ -52,7 +53,5 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
         for j, mention in enumerate(vertex)
     )
     build_each(mentions, add_mention, "entity", place, doc.problems)
-    labels = record.get("labels")
-    if any(build_each(labels, add_relation, "relation", place, doc.problems)):
-        doc.note("docs have no place for evidence sentences")
+    build_each(record.get("labels"), add_relation, "relation", place, doc.problems)
     return doc.as_source()

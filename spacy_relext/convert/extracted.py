@@ -42,6 +42,7 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
         reason = f"the pipeline failed on it: {record['error']}"
         return Problem(place, "document", DROPPED, reason)
     problems: List[Problem] = []
+    cluster_of: Dict[str, str] = {}
 
     def as_entity(e: Dict[str, Any]) -> SourceEntity:
         return SourceEntity(
@@ -52,16 +53,30 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
             place,
             text=e.get("text"),
             kb_id=e.get("kb_id", ""),
+            cluster=cluster_of.get(str(e["id"]), ""),
         )
 
     def as_relation(r: Dict[str, Any]) -> SourceRelation:
-        ends = str(r["head"]), str(r["tail"])
-        return SourceRelation(*ends, r["label"], place, r.get("score", 1.0))
+        def as_end(role: str) -> str:
+            ids = [str(id_) for id_ in r.get(f"{role}_mentions") or ()]
+            if len(ids) < 2:
+                return str(r[role])
+            cluster = "entity of " + ", ".join(ids)
+            for id_ in ids:
+                cluster_of.setdefault(id_, cluster)
+            return cluster_of[str(r[role])]
 
-    entities = build_each(record["entities"], as_entity, "entity", place, problems)
+        evidence = tuple(sentence["start"] for sentence in r.get("evidence") or ())
+        ends = as_end("head"), as_end("tail")
+        return SourceRelation(
+            *ends, r["label"], place, r.get("score", 1.0), evidence=evidence
+        )
+
+    # Relations come first: they tell which mentions are of one entity.
     relations = build_each(
         record.get("relations"), as_relation, "relation", place, problems
     )
+    entities = build_each(record["entities"], as_entity, "entity", place, problems)
     name = str(record.get("id") or place)
     return SourceDoc(name, place, record["text"], entities, relations, problems)
 

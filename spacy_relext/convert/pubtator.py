@@ -2,7 +2,7 @@
 with tabs; an empty line between documents.
 
 Relations hold between ids of a knowledge base. Each is given to those mentions that stand
-closest to each other; `doc.spans` has all of them. A mention of several things, `A|B`, is
+closest to each other, and has all of them; `doc.spans` has all mentions of each id, too. A mention of several things, `A|B`, is
 one of each that has no other. `-1` is no id.
 """
 

@@ -60,6 +60,9 @@ class SourceRelation:
     label (str): Its label.
     place (str): Where it stands.
     score (float): How sure it is, 0 to 1.
+    head_cluster, tail_cluster (str): The cluster that it is annotated between, where
+        `head` and `tail` are those of its mentions that tell most; "" for none.
+    evidence (Tuple[int, ...]): A character of each sentence that tells of it.
     """
 
     head: str
@@ -67,6 +70,9 @@ class SourceRelation:
     label: str
     place: str
     score: float = 1.0
+    head_cluster: str = ""
+    tail_cluster: str = ""
+    evidence: Tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         _check_types(self, str, "label")
@@ -171,7 +177,9 @@ def cut_at(source: SourceDoc, starts: Sequence[int]) -> List[SourceDoc]:
     for relation in source.relations:
         head, tail = (piece_of.get(end, 0) for end in (relation.head, relation.tail))
         if head == tail:
-            relations[head].append(relation)
+            start, end = pieces[head]
+            evidence = (char - start for char in relation.evidence if start <= char < end)
+            relations[head].append(replace(relation, evidence=tuple(evidence)))
         else:
             reason = "between two pieces that the document is cut in"
             problems.append(Problem(relation.place, "relation", "dropped", reason))

@@ -11,10 +11,11 @@ from typing import Any, Callable, Dict, Iterator, List, Tuple, Union
 from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
+from ..grouping import CLUSTERS_PREFIX
 from ..layout import as_key
 from ..records import get_mentions
 from ..relation import get_relations
-from .build import ATTRIBUTES_KEY, CLUSTERS_PREFIX, SOURCE_KEY
+from .build import ATTRIBUTES_KEY, SOURCE_KEY
 from .corpus_writer import CorpusWriter
 from .read import Head, build_each, walk
 from .report import DROPPED
@@ -78,6 +79,11 @@ def _as_source(doc: Doc, place: str) -> SourceDoc:
         if key.startswith(CLUSTERS_PREFIX)
         for span in group
     }
+    for relation in own:
+        for group in (relation.head_mentions, relation.tail_mentions):
+            for span in group if len(group) > 1 else ():
+                name = f"entity of {_name(group[0])}"
+                clusters.setdefault((span.start, span.end), name)
     attributes: Dict[Any, List[Tuple[str, Any]]] = {}
     for start, end, label, name, value in doc.user_data.get(ATTRIBUTES_KEY, ()):
         attributes.setdefault((start, end, label), []).append((name, value))
@@ -98,8 +104,21 @@ def _as_source(doc: Doc, place: str) -> SourceDoc:
         )
         entities[entity.id] = entity
         ids.setdefault((span.start, span.end), entity.id)
+    def find_cluster(main: Span, mentions: Tuple[Span, ...]) -> str:
+        return entities[_name(main)].cluster if len(mentions) > 1 else ""
+
     relations = [
-        SourceRelation(_name(r.head), _name(r.tail), r.label, place, r.score) for r in own
+        SourceRelation(
+            _name(r.head),
+            _name(r.tail),
+            r.label,
+            place,
+            r.score,
+            find_cluster(r.head, r.head_mentions),
+            find_cluster(r.tail, r.tail_mentions),
+            tuple(sent.start_char for sent in r.evidence),
+        )
+        for r in own
     ]
     problems: List[Problem] = []
 

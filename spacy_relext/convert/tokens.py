@@ -92,13 +92,18 @@ class TokenDoc:
         excluded = end_included and 0 <= start < end == n_words
         return f"{reason}; perhaps its end is given as excluded" if excluded else reason
 
-    def add_relation(self, head: str, tail: str, label: str) -> None:
+    def add_relation(
+        self, head: str, tail: str, label: str, evidence: Sequence[int] = ()
+    ) -> None:
         """Add a relation.
 
         head, tail (str): Id of an entity, or a cluster.
         label (str): Its label.
+        evidence (Sequence[int]): The first token of each sentence that tells of it.
         """
-        self.relations.append(SourceRelation(head, tail, label, self.place))
+        chars = tuple(self._bounds[start][0] for start in evidence)
+        relation = SourceRelation(head, tail, label, self.place, evidence=chars)
+        self.relations.append(relation)
 
     def note(self, reason: str) -> None:
         """Report what a doc has no place for.

@@ -371,8 +371,23 @@ def test_relation_of_entities_is_given_to_closest_mentions(tmp_path):
     (doc,) = load(tmp_path / "output.spacy")
     (relation,) = get_relations(doc)
     assert relation.head.start == 5
+    assert [span.start for span in relation.head_mentions] == [0, 5]
+    assert relation.tail_mentions == (relation.tail,)
+    assert [sent.start for sent in relation.evidence] == [5]
     clusters = [group for key, group in doc.spans.items() if key.startswith("coref")]
     assert sorted(len(group) for group in clusters) == [1, 2]
+
+
+@pytest.mark.parametrize("there", ["a.spacy", "a.jsonl"])
+def test_mentions_of_a_relation_survive_the_way_there_and_back(there, tmp_path):
+    to = "jsonl" if there.endswith("jsonl") else "spacy"
+    convert(as_file(tmp_path, "docred"), tmp_path / there, to=to)
+    convert(tmp_path / there, tmp_path / "back.spacy")
+    (doc,) = load(tmp_path / "back.spacy")
+    (relation,) = get_relations(doc)
+    assert [span.text for span in relation.head_mentions] == ["Byron", "Ada Byron"]
+    assert relation.head.text == "Ada Byron"
+    assert len(relation.evidence) == 1
 
 
 @pytest.mark.parametrize("indent", [None, 2])
