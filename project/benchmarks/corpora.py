@@ -22,7 +22,7 @@ from wasabi import msg
 
 from spacy_relext import Relation, get_relations, set_relations
 from spacy_relext.convert import FORMATS
-from spacy_relext.convert.build import SOURCE_KEY, DocBuilder
+from spacy_relext.convert.build import SOURCE_KEY, DocBuilder, Options
 from spacy_relext.convert.report import Report
 from spacy_relext.convert.source import SourceDoc
 
@@ -47,6 +47,9 @@ SYMMETRIC = ["Binds"]
 ARTICLE = re.compile(r"(?:PMC|PMID)-(\d+)")
 SPLIT_OF_LAST_DIGIT = {"4": "dev", "3": "test"}
 N_FOLDS = 5
+N_REDOCRED_TEST = 100
+N_REDOCRED_DEV = 50
+N_DOCUMENT_SAMPLE = 20
 
 Splits = Dict[str, List[Doc]]
 COLUMNS = [
@@ -179,6 +182,70 @@ def read_rel_component(nlp: Language, data: Path, seed: int, expanded: Counter) 
     return splits
 
 
+def read_bc5cdr(nlp: Language, data: Path, seed: int, expanded: Counter) -> Splits:
+    """BC5CDR: which chemical induces which disease, by their MeSH ids. Its train, dev and
+    test, and train with dev.
+
+    nlp (Language): Whose tokenizer to use.
+    data (Path): Folder of the corpora.
+    seed (int): Not needed.
+    expanded (Counter): Takes, by text, how many mentions ended inside a token.
+    RETURNS (Dict[str, List[Doc]]): The docs by split. In `train_dev_mentions` a relation
+        holds between any two mentions of its entities, each for itself.
+    """
+    splits = {}
+    for name in ("train", "dev", "test"):
+        path = data / "bc5cdr" / f"{name}.PubTator.txt"
+        # Mentions that stand there twice, and relations of ids without a mention.
+        splits[name] = load(nlp, "pubtator", path, expanded, strict=False, sents=True)
+    splits["train_dev"] = splits["train"] + splits["dev"]
+    splits["sample"] = random.Random(seed).sample(splits["train"], N_DOCUMENT_SAMPLE)
+    splits["train_dev_mentions"] = list(map(spread, splits["train_dev"]))
+    return splits
+
+
+def read_redocred(nlp: Language, data: Path, seed: int, expanded: Counter) -> Splits:
+    """The 500 documents of Re-DocRED's dev set, 400 to train and 100 to test.
+
+    nlp (Language): Whose vocab to use.
+    data (Path): Folder of the corpora.
+    seed (int): Of the split.
+    expanded (Counter): Takes, by text, how many mentions ended inside a token.
+    RETURNS (Dict[str, List[Doc]]): The docs by split; `tune_train` and `tune_dev` are
+        train in two. In `train_mentions` a relation holds between any two mentions.
+    """
+    path = data / "redocred" / "dev_revised.json"
+    docs = load(nlp, "docred", path, expanded, strict=False)
+    docs = random.Random(seed).sample(docs, len(docs))
+    test, train = docs[:N_REDOCRED_TEST], docs[N_REDOCRED_TEST:]
+    return {
+        "train": train,
+        "test": test,
+        "tune_dev": train[:N_REDOCRED_DEV],
+        "tune_train": train[N_REDOCRED_DEV:],
+        "sample": train[:N_DOCUMENT_SAMPLE],
+        "train_mentions": list(map(spread, train)),
+    }
+
+
+def spread(doc: Doc) -> Doc:
+    """A copy of a doc in which relations of entities are relations of their mentions.
+
+    doc (Doc): The doc.
+    RETURNS (Doc): The copy.
+    """
+    copy = doc.copy()
+    relations = [
+        Relation(head, tail, found.label)
+        for found in get_relations(copy)
+        for head in found.head_mentions
+        for tail in found.tail_mentions
+        if (head.start, head.end) != (tail.start, tail.end)
+    ]
+    set_relations(copy, relations)
+    return copy
+
+
 def relabel(source: SourceDoc) -> SourceDoc:
     """An annotated document with the tutorial's labels.
 
@@ -198,6 +265,7 @@ def load(
     expanded: Counter,
     change: Callable[[SourceDoc], SourceDoc] = lambda source: source,
     strict: bool = True,
+    sents: bool = False,
 ) -> List[Doc]:
     """The docs of a file, as `spacy relext convert` makes them.
 
@@ -207,12 +275,13 @@ def load(
     expanded (Counter): Takes, by text, how many mentions ended inside a token.
     change (Callable[[SourceDoc], SourceDoc]): What to make of each document before.
     strict (bool): Whether all that would be dropped is an error.
+    sents (bool): Whether to set sentence boundaries by punctuation.
     RETURNS (List[Doc]): The docs.
     RAISES (ValueError): Where something is not as the format has it.
     """
     docs = []
     report = Report(strict=strict)
-    builder = DocBuilder(nlp, report)
+    builder = DocBuilder(nlp, report, Options(sents=sents))
     for found in FORMATS[format].read(find(path)):
         if not isinstance(found, SourceDoc):
             report.add(found)
@@ -236,7 +305,8 @@ def find(path: Path) -> Path:
         msg.fail(
             f"Not found: {path}",
             "The benchmarks need the corpora as published. Say with --data in which "
-            "folder they are: semeval2010-task8/, conll04/ and rel-component/.",
+            "folder they are: semeval2010-task8/, conll04/, rel-component/, bc5cdr/ and "
+            "redocred/.",
             exits=1,
         )
     return path
@@ -246,6 +316,8 @@ READERS: Dict[str, Callable[[Language, Path, int, Counter], Splits]] = {
     "semeval": read_semeval,
     "conll04": read_conll04,
     "rel_component": read_rel_component,
+    "bc5cdr": read_bc5cdr,
+    "redocred": read_redocred,
 }
 
 

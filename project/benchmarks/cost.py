@@ -92,7 +92,7 @@ def main(
             logger = {"@loggers": STOPWATCH, "path": str(log)}
             settings = {**get_settings(ENCODERS[method], task.settings), **paths}
             config = make_config(
-                ENCODERS[method].config,
+                ENCODERS[method].config or task.config,
                 {**settings, "training.logger": logger},
                 ENCODERS[method].min_steps,
             )

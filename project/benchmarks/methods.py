@@ -6,11 +6,11 @@ All see the same batches, and end in the same relation extractor.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
 from tasks import (
     COMPONENT,
-    CONFIG,
+    LOCAL_ENCODER,
     Settings,
     full_name,
     layerwise_adam,
@@ -18,6 +18,7 @@ from tasks import (
 )
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+LISTENER = "spacy-transformers.TransformerListener.v1"
 OBJECTIVE = f"{COMPONENT}.objective"
 
 
@@ -27,14 +28,14 @@ class Method:
 
     label (str): What tables and figures call it.
     settings (Dict[str, Any]): Values to overwrite, after those of the task.
-    config (Path): The config.
+    config (Optional[Path]): The config, None for the task's.
     epochs (float): How many times the epochs of the task.
     min_steps (int): More epochs are made where they have fewer steps than that.
     """
 
     label: str
     settings: Settings = field(default_factory=dict)
-    config: Path = CONFIG
+    config: Optional[Path] = None
     epochs: float = 1.0
     min_steps: int = 0
 
@@ -47,7 +48,7 @@ def get_settings(method: Method, task_settings: Settings) -> Settings:
     RETURNS (Dict[str, Any]): Those and the method's, with the epochs of the method.
     """
     settings = {**task_settings, **method.settings}
-    if method.config != CONFIG:
+    if method.config is not None:
         settings["training.batcher"] = BATCHER
     if method.epochs != 1:
         epochs = method.epochs * task_settings["training.max_epochs"]
@@ -81,7 +82,7 @@ BATCHER = {
 MIN_STEPS = 100
 # What does not have to be careful of pretrained weights takes, and needs, more.
 MANY_STEPS = 400
-ENCODER = {"paths.encoder": "assets/encoder"}
+ENCODER = LOCAL_ENCODER
 
 # Each variant says its own settings, so that it means the same whatever the model's
 # defaults are.
@@ -200,9 +201,32 @@ IMBALANCE = {
     "adaptive": _weigh("adaptive threshold", "adaptive_threshold"),
 }
 
+DOCUMENTS = {
+    "recipe": Method("entities: attention context, bilinear, adaptive threshold"),
+    "mention": Method(
+        "mentions, the closest two of a relation to learn from",
+        {
+            f"{COMPONENT}.grouping": None,
+            full_name("context"): "max",
+            full_name("group_width"): 0,
+        },
+    ),
+    "no-context": _change_model("no context", context=None),
+    "context-max": _change_model("max context between the closest mentions", context="max"),
+    "sum": _change_model("sum of head and tail, not bilinear", group_width=0),
+    "mention-pooling-mean": _change_model("mean of the mentions", mention_pooling="mean"),
+    "mention-pooling-max": _change_model("maximum of the mentions", mention_pooling="max"),
+    "multi-label": _weigh("one threshold for all"),
+    "mean-of-windows": Method(
+        "mean of overlapping windows",
+        {f"{COMPONENT}.model.tok2vec.@architectures": LISTENER},
+    ),
+}
+
 STUDIES: Dict[str, Dict[str, Method]] = {
     "parts": PARTS,
     "policies": POLICIES,
     "augmenters": AUGMENTERS,
     "imbalance": IMBALANCE,
+    "documents": DOCUMENTS,
 }

@@ -26,10 +26,13 @@ from thinc.api import Config
 from wasabi import msg
 
 from semeval_score import score_pipeline
+from spacy_relext import get_relations
 from spacy_relext.architectures import build_relation_model
 from spacy_relext.corpus import create_entity_corpus
+from spacy_relext.scorer import get_facts
 
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "benchmark.cfg"
+DOCUMENT_CONFIG = Path(__file__).resolve().parents[2] / "configs" / "document.cfg"
 COMPONENT = "components.relation_extractor"
 # What goes by the length of a training, as shares of its steps. Each is set where the
 # config has it.
@@ -63,6 +66,7 @@ class Task:
         must not be trained on, in place of the objective's own.
     best (Dict[str, Any]): Values that won on dev data, for the figure to report; the
         studies do without them.
+    config (Path): The config that `settings` change.
     """
 
     figure: str
@@ -74,6 +78,7 @@ class Task:
     settings: Settings = field(default_factory=dict)
     choose_threshold: bool = False
     best: Settings = field(default_factory=dict)
+    config: Path = CONFIG
 
 
 def score_relations_of(nlp: Language, path: Path) -> Dict[str, Any]:
@@ -85,6 +90,21 @@ def score_relations_of(nlp: Language, path: Path) -> Dict[str, Any]:
     """
     spans_key = nlp.get_pipe("relation_extractor").cfg["spans_key"]
     scores = nlp.evaluate(list(create_entity_corpus(path, spans_key=spans_key)(nlp)))
+    return {name: value for name, value in scores.items() if name.startswith("rels_")}
+
+
+def score_documents(nlp: Language, path: Path) -> Dict[str, Any]:
+    """Score a pipeline on the gold entities of a corpus of documents, the Ign-F1 with
+    what is known from the training set that stands beside it.
+
+    nlp (Language): The pipeline.
+    path (Path): The corpus.
+    RETURNS (Dict[str, Any]): Its scores.
+    """
+    train = create_entity_corpus(path.parent / "train.spacy")
+    facts = get_facts(rel for eg in train(nlp) for rel in get_relations(eg.reference))
+    examples = list(create_entity_corpus(path)(nlp))
+    scores = nlp.evaluate(examples, scorer_cfg={"known_facts": facts})
     return {name: value for name, value in scores.items() if name.startswith("rels_")}
 
 
@@ -128,6 +148,8 @@ SPANS = {
     "corpora.train.spans_key": "entities",
     "corpora.dev.spans_key": "entities",
 }
+
+LOCAL_ENCODER = {"paths.encoder": "assets/encoder"}
 
 TASKS = {
     "semeval": Task(
@@ -182,6 +204,31 @@ TASKS = {
             },
         },
     ),
+    "bc5cdr": Task(
+        figure="rels_f",
+        score=score_documents,
+        config=DOCUMENT_CONFIG,
+        train="train_dev",
+        watch="sample",
+        tune_train="train",
+        tune_dev="dev",
+        settings={"training.max_epochs": 10, **LOCAL_ENCODER},
+    ),
+    "redocred": Task(
+        figure="rels_f",
+        score=score_documents,
+        config=DOCUMENT_CONFIG,
+        train="train",
+        watch="sample",
+        tune_train="tune_train",
+        tune_dev="tune_dev",
+        settings={
+            "training.max_epochs": 20,
+            f"{COMPONENT}.grouping": {"@misc": "spacy-relext.group_by_ent_id.v1"},
+            f"{COMPONENT}.pairs.@misc": "spacy-relext.all_pairs.v1",
+            **LOCAL_ENCODER,
+        },
+    ),
     "ehealthkd": Task(
         figure="rels_f",
         score=score_relations_of,
@@ -216,7 +263,7 @@ def run(
     test_path: Path,
     seed: int,
     settings: Settings,
-    config_path: Path = CONFIG,
+    config_path: Optional[Path] = None,
     min_steps: int = 0,
     limit: int = 0,
     folder: Optional[Path] = None,
@@ -232,7 +279,7 @@ def run(
     test_path (Path): Corpus to score the model on.
     seed (int): Of weights, order and dropout.
     settings (Dict[str, Any]): Values of the config to overwrite, after the task's.
-    config_path (Path): The config.
+    config_path (Optional[Path]): The config, None for the task's.
     min_steps (int): More epochs are made where they have fewer steps than that.
     limit (int): Number of docs to train on, 0 for all.
     folder (Optional[Path]): Where the trained pipeline goes, None to drop it.
@@ -241,6 +288,7 @@ def run(
     """
     for path in (train_path, watch_path, test_path):
         _check_corpus(path)
+    config_path = config_path or task.config
     settings = {**task.settings, **settings, "system.seed": seed}
     if limit:
         settings["corpora.train.limit"] = limit
@@ -249,7 +297,7 @@ def run(
         "train": train_path.stem,
         "test": test_path.stem,
         # With the model's defaults, which may be others another day.
-        "settings": {**get_model_defaults(), **settings},
+        "settings": {**get_model_defaults(), **get_model_options(config_path), **settings},
     }
     if min_steps:
         setup["min_steps"] = min_steps
@@ -380,6 +428,17 @@ def get_model_defaults() -> Settings:
         for option in parameters
         if option.default is not option.empty and option.name != "nO"
     }
+
+
+def get_model_options(path: Path) -> Settings:
+    """The options of the model that a config sets, of those that have a default.
+
+    path (Path): The config.
+    RETURNS (Dict[str, Any]): The options by their full names.
+    """
+    model = load_config(path, interpolate=False)["components"]["relation_extractor"]["model"]
+    options = {full_name(name): value for name, value in model.items()}
+    return {name: options[name] for name in get_model_defaults() if name in options}
 
 
 def full_name(name: str) -> str:
