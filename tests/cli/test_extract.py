@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 import spacy_relext.cli  # noqa: F401
 
-from ..test_extractor import make_nlp
+from ..test_extractor import DATA, make_examples, make_nlp
+from ..test_transformer import make_nlp as make_transformer_nlp
 
 N_TEXTS = 60
 
@@ -30,10 +31,14 @@ def model(tmp_path_factory):
     """Finds entities by rules, and relations between them."""
     path = tmp_path_factory.mktemp("model")
     nlp = make_nlp(n_updates=60)
-    ruler = nlp.add_pipe("entity_ruler", first=True)
-    ruler.add_patterns([{"label": "PERSON", "pattern": x} for x in ("Ann", "Bob", "Eve")])
+    add_names(nlp)
     nlp.to_disk(path)
     return path
+
+
+def add_names(nlp):
+    ruler = nlp.add_pipe("entity_ruler", first=True)
+    ruler.add_patterns([{"label": "PERSON", "pattern": x} for x in ("Ann", "Bob", "Eve")])
 
 
 @pytest.fixture
@@ -68,6 +73,26 @@ def test_same_with_processes(model, texts, tmp_path):
     command += ["--output", two, "--n-process", "2", "--batch-size", "7"]
     subprocess.run([str(x) for x in command], check=True, timeout=240, capture_output=True)
     assert read(two) == read(one)
+
+
+def test_processes_with_a_transformer(tiny_encoder, texts, tmp_path):
+    """They end, where copies of a process whose torch has threads would not."""
+    nlp = make_transformer_nlp(tiny_encoder)
+    nlp.initialize(lambda: make_examples(nlp, DATA))
+    add_names(nlp)
+    nlp.to_disk(tmp_path / "model")
+    found = []
+    for n in ("1", "2"):
+        output = tmp_path / f"{n}.jsonl"
+        command = [sys.executable, "-m", "spacy", "relext", "extract", tmp_path / "model"]
+        command += [texts, "--output", output, "--n-process", n, "--batch-size", "7"]
+        environment = {**os.environ, "OMP_NUM_THREADS": "4"}
+        command = [str(x) for x in command]
+        subprocess.run(
+            command, check=True, timeout=240, capture_output=True, env=environment
+        )
+        found.append([(x["id"], x["entities"]) for x in read(output)])
+    assert found[0] == found[1] and len(found[0]) == N_TEXTS
 
 
 def test_bad_lines(model, texts, tmp_path):
