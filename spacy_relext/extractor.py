@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
-from thinc.api import Config, Model, Optimizer, set_dropout_rate, to_numpy
+from thinc.api import Model, Optimizer, set_dropout_rate, to_numpy
 from thinc.types import Floats2d, Ints1d
 
 from .candidates import PairGenerator
@@ -29,88 +29,7 @@ from .truths import get_truths, in_both_directions, sample_pairs
 
 N_SAMPLE_DOCS = 10
 
-relation_extractor_default_config = """
-[model]
-@architectures = "spacy-relext.RelationModel.v1"
-
-[model.tok2vec]
-@architectures = "spacy.Tok2Vec.v2"
-
-[model.tok2vec.embed]
-@architectures = "spacy.MultiHashEmbed.v2"
-width = 96
-rows = [5000, 1000, 2500, 1000]
-attrs = ["NORM", "PREFIX", "SUFFIX", "SHAPE"]
-include_static_vectors = false
-
-[model.tok2vec.encode]
-@architectures = "spacy.MaxoutWindowEncoder.v2"
-width = ${model.tok2vec.embed.width}
-window_size = 1
-maxout_pieces = 3
-depth = 4
-
-[pairs]
-@misc = "spacy-relext.all_pairs.v1"
-
-[objective]
-@misc = "spacy-relext.multi_label.v1"
-
-[scorer]
-@scorers = "spacy-relext.relation_scorer.v1"
-"""
-
-DEFAULT_CONFIG = Config().from_str(relation_extractor_default_config)
-
 Prediction = Tuple[Pairs, Floats2d]
-
-
-@Language.factory(
-    "relation_extractor",
-    assigns=["doc._.relations"],
-    default_config={
-        **DEFAULT_CONFIG,
-        "grouping": None,
-        "spans_key": None,
-        "symmetric_labels": [],
-        "max_pairs_per_doc": None,
-        "evidence_share": None,
-    },
-    default_score_weights={
-        "rels_f": 1.0,
-        "rels_p": 0.0,
-        "rels_r": 0.0,
-        "rels_macro_f": None,
-        "rels_candidate_recall": None,
-    },
-)
-def make_relation_extractor(
-    nlp: Language,
-    name: str,
-    model: Model[Tuple[List[Doc], Pairs], Floats2d],
-    pairs: PairGenerator,
-    objective: Objective,
-    grouping: Optional[Grouping],
-    spans_key: Optional[str],
-    symmetric_labels: List[str],
-    max_pairs_per_doc: Optional[int],
-    evidence_share: Optional[float],
-    scorer: Optional[Callable],
-) -> "RelationExtractor":
-    """Construct a relation extractor. See RelationExtractor for the options."""
-    return RelationExtractor(
-        nlp,
-        model,
-        name,
-        pairs=pairs,
-        objective=objective,
-        grouping=grouping,
-        spans_key=spans_key,
-        symmetric_labels=symmetric_labels,
-        max_pairs_per_doc=max_pairs_per_doc,
-        evidence_share=evidence_share,
-        scorer=scorer,
-    )
 
 
 class RelationExtractor(TrainablePipe):

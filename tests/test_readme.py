@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spacy_relext.architectures import build_relation_model
-from spacy_relext.extractor import make_relation_extractor
+from spacy_relext.factory import make_relation_extractor
 from spacy_relext.objectives import (
     configure_adaptive_threshold,
     configure_multi_label,
