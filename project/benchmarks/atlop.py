@@ -13,24 +13,23 @@ from time import perf_counter
 from typing import Any, Dict, List, NamedTuple, Tuple
 
 import numpy
-import srsly
 import torch
 import typer
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.util import fix_random_seed, load_config, load_model_from_config
+from spacy.util import fix_random_seed, load_model_from_config, registry
 from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import AutoModel, AutoTokenizer, get_linear_schedule_with_warmup
 from transformers.utils import logging
-from wasabi import msg
 
 from spacy_relext import Pairs, score_relations
 from spacy_relext.decoding import get_records
 from spacy_relext.relation import get_relations, write_records
 from spacy_relext.truths import get_truths
-from tasks import TASKS, as_percent, check_names, make_config, summarise
+from seeds import run_seeds
+from tasks import TASKS, check_names, make_config
 
 MARKER = "*"
 WARMUP = 0.06
@@ -72,25 +71,12 @@ def main(
     torch.set_float32_matmul_precision("medium")
     logging.set_verbosity_error()
     data = Data.load(name, corpus / name / f"{train}.spacy", limit)
-    results = []
-    for seed in seeds:
-        done = output.parent / output.stem / f"seed-{seed}.json"
-        if done.exists() and srsly.read_json(done)["setup"] == setup:
-            msg.info(f"Trained before: {done}")
-        else:
-            msg.divider(f"ATLOP, {name}, seed {seed}")
-            scores = train_and_score(
-                data, corpus / name / f"{test}.spacy", encoder, seed, setup
-            )
-            done.parent.mkdir(parents=True, exist_ok=True)
-            srsly.write_json(done, {"seed": seed, "setup": setup, **scores})
-        results.append(dict(srsly.read_json(done)))
-    summary = summarise([result["rels_f"] for result in results])
-    figures = {str(result["seed"]): result["rels_f"] for result in results}
-    srsly.write_json(output, {**summary, "by_seed": figures, "setup": setup})
-    rows = [(seed, f"{100 * figure:.2f}") for seed, figure in figures.items()]
-    rows.append(("mean", as_percent(summary)))
-    msg.table(rows, header=("seed", f"ATLOP, {name} rels_f"), divider=True)
+    test_path = corpus / name / f"{test}.spacy"
+
+    def train_with(seed: int) -> Dict[str, Any]:
+        return train_and_score(data, test_path, encoder, seed, setup)
+
+    run_seeds(f"ATLOP on {name}", "rels_f", output, seeds, setup, train_with)
 
 
 class Data(NamedTuple):
@@ -115,11 +101,9 @@ class Data(NamedTuple):
         task = TASKS[name]
         paths = {"paths.train": str(path), "paths.dev": str(path)}
         config = make_config(task.config, {**task.settings, **paths})
-        if limit:
-            config["corpora"]["train"]["limit"] = limit
         nlp = load_model_from_config(config, auto_fill=True)
         pipe = nlp.get_pipe("relation_extractor")
-        examples = list(read(nlp, config, path))
+        examples = read(nlp, path, limit)
         relations = [rel for eg in examples for rel in get_relations(eg.reference)]
         for label in sorted({relation.label for relation in relations}):
             pipe.add_label(label)
@@ -128,17 +112,16 @@ class Data(NamedTuple):
         return cls(nlp, examples)
 
 
-def read(nlp: Language, config: Any, path: Path) -> List[Example]:
+def read(nlp: Language, path: Path, limit: int = 0) -> List[Example]:
     """The examples of a corpus, with the entities of the annotation.
 
-    nlp (Language): The pipeline.
-    config (Config): Says by `corpora.train` how they are read.
+    nlp (Language): The pipeline, whose config says by `corpora.train` how they are read.
     path (Path): The corpus.
+    limit (int): Number of examples, 0 for all.
     RETURNS (List[Example]): The examples.
     """
-    from spacy.util import registry
-
-    reader = {**config.interpolate()["corpora"]["train"], "path": str(path)}
+    reader = dict(nlp.config.interpolate()["corpora"]["train"])
+    reader.update(path=str(path), limit=limit)
     return list(registry.resolve({"reader": reader})["reader"](nlp))
 
 
@@ -329,8 +312,7 @@ def train_and_score(
             schedule.step()
             progress.set_postfix(loss=f"{mean(losses[-200:]):.3f}", refresh=False)
     seconds = perf_counter() - start
-    config = data.nlp.config
-    examples = read(data.nlp, config, test_path)
+    examples = read(data.nlp, test_path)
     model.eval()
     for eg in tqdm(examples, unit="doc"):
         annotate(model, tokenizer, special, pipe, eg.predicted)

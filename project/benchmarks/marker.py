@@ -12,7 +12,6 @@ from time import perf_counter
 from typing import Any, Dict, List, Tuple
 
 import numpy
-import srsly
 import torch
 import typer
 from spacy.tokens import Doc, DocBin
@@ -25,7 +24,7 @@ from transformers.utils import logging
 from wasabi import msg
 
 from semeval_score import Answer, get_answer, macro_f1
-from tasks import as_percent, summarise
+from seeds import run_seeds
 
 MARKERS = ["[E1]", "[/E1]", "[E2]", "[/E2]"]
 WARMUP = 0.1
@@ -66,27 +65,11 @@ def main(
     train_docs = read_docs(corpus / f"{train}.spacy")
     train_docs = train_docs[:limit] if limit else train_docs
     test_docs = read_docs(corpus / f"{test}.spacy")
-    results = []
-    for seed in seeds:
-        done = output.parent / output.stem / f"seed-{seed}.json"
-        if done.exists() and srsly.read_json(done)["setup"] == setup:
-            msg.info(f"Trained before: {done}")
-        else:
-            msg.divider(f"Entity markers, seed {seed}")
-            scores = train_and_score(train_docs, test_docs, encoder, seed, setup)
-            done.parent.mkdir(parents=True, exist_ok=True)
-            srsly.write_json(done, {"seed": seed, "setup": setup, **scores})
-        results.append(dict(srsly.read_json(done)))
-    summary = summarise([result["macro_f"] for result in results])
-    figures = {str(result["seed"]): result["macro_f"] for result in results}
-    seconds = [result["train_seconds"] for result in results]
-    srsly.write_json(
-        output,
-        {**summary, "by_seed": figures, "train_seconds": seconds, "setup": setup},
-    )
-    rows = [(seed, f"{100 * figure:.2f}") for seed, figure in figures.items()]
-    rows.append(("mean", as_percent(summary)))
-    msg.table(rows, header=("seed", "entity markers, macro_f"), divider=True)
+
+    def train_with(seed: int) -> Dict[str, Any]:
+        return train_and_score(train_docs, test_docs, encoder, seed, setup)
+
+    run_seeds("Entity markers", "macro_f", output, seeds, setup, train_with)
 
 
 class MarkerModel(nn.Module):
