@@ -15,16 +15,16 @@ from wasabi import msg
 
 from methods import STUDIES, Method, get_settings
 from parts import check_share, write_part
-from tasks import (
-    TASKS,
+from settings import (
     Settings,
     as_percent,
     check_names,
     get_model_defaults,
     read_settings,
-    run,
     summarise,
 )
+from tasks import TASKS
+from training import run
 
 
 def main(

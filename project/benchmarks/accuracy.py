@@ -11,7 +11,9 @@ import srsly
 import typer
 from wasabi import msg
 
-from tasks import TASKS, as_percent, read_settings, run, summarise
+from settings import as_percent, read_settings, summarise
+from tasks import TASKS
+from training import run
 
 
 def main(

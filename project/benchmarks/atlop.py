@@ -29,7 +29,8 @@ from spacy_relext.decoding import get_records
 from spacy_relext.relation import get_relations, write_records
 from spacy_relext.truths import get_truths
 from seeds import run_seeds
-from tasks import TASKS, check_names, make_config
+from settings import check_names, make_config
+from tasks import TASKS
 
 MARKER = "*"
 WARMUP = 0.06

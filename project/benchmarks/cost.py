@@ -21,7 +21,8 @@ from wasabi import msg
 
 from methods import ENCODERS, get_settings
 from parts import check_share, write_part
-from tasks import TASKS, check_names, make_config
+from settings import check_names, make_config
+from tasks import TASKS
 
 METHODS = ("frozen", "fine-tuned")
 STOPWATCH = "benchmarks.stopwatch.v1"

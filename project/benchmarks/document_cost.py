@@ -24,9 +24,10 @@ from spacy.util import registry
 from wasabi import msg
 
 from memory import weigh
+from settings import make_config
 from spacy_relext import get_relations, set_relations
 from synthetic import annotate, get_scores
-from tasks import TASKS, make_config
+from tasks import TASKS
 
 N_DOCS = 16
 # What a training step is weighed with.

@@ -22,7 +22,9 @@ from wasabi import msg
 from methods import BATCHER, CONFIGS, ENCODER, MIN_STEPS, Method
 from parts import write_part
 from spacy_relext import get_relations
-from tasks import TASKS, as_percent, check_names, run, summarise
+from settings import as_percent, check_names, summarise
+from tasks import TASKS
+from training import run
 
 SPANS_KEY = "entities"
 SHARES = [i / 50 for i in range(1, 51)]

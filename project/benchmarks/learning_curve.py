@@ -16,7 +16,9 @@ from wasabi import msg
 
 from methods import ENCODERS, get_settings
 from parts import check_share, write_part
-from tasks import TASKS, as_percent, check_names, run, summarise
+from settings import as_percent, check_names, summarise
+from tasks import TASKS
+from training import run
 
 SHARES = [0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0]
 # Small parts differ by chance, and cost little.

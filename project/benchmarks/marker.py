@@ -58,7 +58,7 @@ def main(
         "dropout": dropout,
         "limit": limit,
     }
-    # As the extractor is trained, see tasks.py.
+    # As the extractor is trained, see training.py.
     torch.set_float32_matmul_precision("medium")
     # That the pooling layer of the checkpoint is left out is meant.
     logging.set_verbosity_error()

@@ -8,14 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Optional
 
-from tasks import (
-    COMPONENT,
-    LOCAL_ENCODER,
-    Settings,
-    full_name,
-    layerwise_adam,
-    warmup_linear,
-)
+from settings import COMPONENT, Settings, full_name
+from tasks import LOCAL_ENCODER, layerwise_adam, warmup_linear
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 LISTENER = "spacy-transformers.TransformerListener.v1"

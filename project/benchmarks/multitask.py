@@ -18,7 +18,7 @@ from spacy.util import load_config, make_tempdir
 from wasabi import msg
 
 from methods import CONFIGS
-from tasks import as_percent, summarise
+from settings import as_percent, summarise
 
 FIGURES = ("ents_f", "rels_f")
 JOINT = ["transformer", "ner", "relation_extractor"]

@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, List
 import srsly
 from wasabi import msg
 
-from tasks import as_percent, summarise
+from settings import as_percent, summarise
 
 
 def run_seeds(

@@ -7,6 +7,16 @@ from spacy.vocab import Vocab
 
 BENCHMARKS = Path(__file__).parents[2] / "project" / "benchmarks"
 
+MODULES = (
+    "ablation",
+    "methods",
+    "parts",
+    "semeval_score",
+    "settings",
+    "tasks",
+    "training",
+)
+
 
 @pytest.fixture
 def ablation(monkeypatch):
@@ -14,7 +24,7 @@ def ablation(monkeypatch):
     import ablation
 
     yield ablation
-    for name in ("ablation", "methods", "parts", "tasks", "semeval_score"):
+    for name in MODULES:
         sys.modules.pop(name, None)
 
 
@@ -52,15 +62,15 @@ def test_variant_of_the_recipe_s_value_is_the_recipe(ablation):
 
 
 def test_setup_says_the_defaults_of_the_model(ablation):
-    import tasks
+    from settings import full_name, get_model_defaults
 
-    defaults = tasks.get_model_defaults()
-    assert defaults[tasks.full_name("block_size")] == 4096
+    defaults = get_model_defaults()
+    assert defaults[full_name("block_size")] == 4096
     # What a variant changes is an option of the model.
     for method in ablation.STUDIES["parts"].values():
         assert set(method.settings) <= set(defaults)
     for name in ("tok2vec", "nO"):
-        assert tasks.full_name(name) not in defaults
+        assert full_name(name) not in defaults
 
 
 @pytest.fixture
@@ -72,32 +82,32 @@ def corpus(tmp_path):
 
 
 def test_schedule_covers_training(ablation, corpus):
-    import tasks
+    from settings import CONFIG, make_config
 
     settings = {**corpus, "training.max_epochs": 4}
-    training = tasks.make_config(tasks.CONFIG, settings)["training"]
+    training = make_config(CONFIG, settings)["training"]
     assert (training["max_epochs"], training["eval_frequency"]) == (4, 5)
     rate = training["optimizer"]["learn_rate"]
     assert (rate["total_steps"], rate["warmup_steps"]) == (20, 2)
     settings["corpora.train.limit"] = 20
-    training = tasks.make_config(tasks.CONFIG, settings)["training"]
+    training = make_config(CONFIG, settings)["training"]
     assert training["optimizer"]["learn_rate"]["total_steps"] == 8
-    training = tasks.make_config(tasks.CONFIG, settings, min_steps=15)["training"]
+    training = make_config(CONFIG, settings, min_steps=15)["training"]
     assert training["max_epochs"] == 8
     assert training["optimizer"]["learn_rate"]["total_steps"] == 16
 
 
 def test_config_takes_sections_and_refuses_unknown_ones(ablation, corpus, capsys):
-    import tasks
+    from settings import CONFIG, make_config
 
     optimizer = {"@optimizers": "Adam.v1", "learn_rate": {"num_steps": 1}}
-    config = tasks.make_config(tasks.CONFIG, {**corpus, "training.optimizer": optimizer})
+    config = make_config(CONFIG, {**corpus, "training.optimizer": optimizer})
     assert config["training"]["optimizer"] == {
         "@optimizers": "Adam.v1",
         "learn_rate": {"num_steps": 25},
     }
     with pytest.raises(SystemExit):
-        tasks.make_config(tasks.CONFIG, {**corpus, "trainnig.max_epochs": 4})
+        make_config(CONFIG, {**corpus, "trainnig.max_epochs": 4})
     assert "trainnig.max_epochs" in capsys.readouterr().out
 
 

@@ -21,7 +21,9 @@ MODULES = (
     "multitask",
     "parts",
     "semeval_score",
+    "settings",
     "tasks",
+    "training",
 )
 
 
