@@ -38,51 +38,62 @@ def get_records(
     """
     rows, columns, scores = decisions
     held = pairs.select(rows)
-    # Of entities with many mentions the two that stand closest are the likeliest to tell.
-    ends = [(held.head, held.closest[0]), (held.tail, held.closest[1])]
     swap = numpy.isin(columns, symmetric) & (held.tail < held.head)
-    head, tail = (
-        (numpy.where(swap, other[0], own[0]), numpy.where(swap, other[1], own[1]))
-        for own, other in (ends, ends[::-1])
-    )
-    bounds = numpy.searchsorted(pairs.doc[head[0]], numpy.arange(len(entities) + 1))
+    head, tail = _swap(held.head, held.tail, swap)
+    bounds = numpy.searchsorted(pairs.doc[head], numpy.arange(len(entities) + 1))
     first_entity = numpy.searchsorted(pairs.doc, numpy.arange(len(entities)))
-    first_mention = numpy.append(0, numpy.cumsum(pairs.n_mentions))
+    if pairs.entity is not None or evidence is not None:
+        # Of many mentions the two that stand closest are the likeliest to tell of it.
+        first_mention = numpy.append(0, numpy.cumsum(pairs.n_mentions))
+        main_head, main_tail = _swap(*held.closest, swap)
+        place_of_head = (main_head - first_mention[head]).tolist()
+        place_of_tail = (main_tail - first_mention[tail]).tolist()
     records = []
     for i, of_doc in enumerate(entities):
         here = slice(bounds[i], bounds[i + 1])
         if here.start == here.stop:
             records.append([])
             continue
-        groups = [[span] if isinstance(span, Span) else span for span in of_doc]
-        mentions = [[as_mention(span) for span in spans] for spans in groups]
-
-        def find(end: Tuple[Ints1d, Ints1d]) -> List[Tuple[List, List[List]]]:
-            """Each one's own mention, and all of its entity."""
-            entity, mention = end[0][here], end[1][here]
-            place = mention - first_mention[entity]
-            found = [mentions[j] for j in (entity - first_entity[i]).tolist()]
-            return [(all_[j], all_) for j, all_ in zip(place.tolist(), found)]
-
+        ends = zip(
+            columns[here].tolist(),
+            scores[here].tolist(),
+            (head[here] - first_entity[i]).tolist(),
+            (tail[here] - first_entity[i]).tolist(),
+        )
+        if pairs.entity is None and evidence is None:
+            # Anything more would double the time that docs with many relations take.
+            mention = [as_mention(*_as_mentions(entity)) for entity in of_doc]
+            records.append(
+                [
+                    [labels[column], score, mention[h], mention[t]]
+                    for column, score, h, t in ends
+                ]
+            )
+            continue
+        mentions = [[as_mention(span) for span in _as_mentions(e)] for e in of_doc]
         told = [()] * len(rows) if evidence is None else evidence
         records.append(
             [
                 make_record(
                     labels[column],
                     score,
-                    h,
-                    t,
-                    all_h,
-                    all_t,
+                    mentions[h][place_h],
+                    mentions[t][place_t],
+                    mentions[h],
+                    mentions[t],
                     [[sent.start_char, sent.end_char] for sent in sents],
                 )
-                for column, score, (h, all_h), (t, all_t), sents in zip(
-                    columns[here].tolist(),
-                    scores[here].tolist(),
-                    find(head),
-                    find(tail),
-                    told[here],
+                for (column, score, h, t), place_h, place_t, sents in zip(
+                    ends, place_of_head[here], place_of_tail[here], told[here]
                 )
             ]
         )
     return records
+
+
+def _swap(head: Ints1d, tail: Ints1d, swap: Ints1d) -> Tuple[Ints1d, Ints1d]:
+    return numpy.where(swap, tail, head), numpy.where(swap, head, tail)
+
+
+def _as_mentions(entity: Entity) -> Sequence[Span]:
+    return [entity] if isinstance(entity, Span) else entity

@@ -139,7 +139,7 @@ def group_entities(
     """
     mentions = get_entities(doc, spans_key)
     if grouping is None:
-        return list(mentions)
+        return mentions
     groups = [list(group) for group in grouping(doc, mentions)]
     for span in (span for group in groups for span in group):
         if not isinstance(span, Span) or span.doc is not doc or not len(span):

@@ -116,13 +116,12 @@ def write_records(doc: Doc, records: Iterable[List[Any]]) -> None:
     """
     best: Dict[Tuple, List[Any]] = {}
     for record in sorted(records, key=lambda record: -record[1]):
-        label, _, head, tail, *more = record
-        mentions = [
-            tuple(mention[:3])
-            for details in more
-            for mention in (*details[HEAD_MENTIONS], *details[TAIL_MENTIONS])
-        ]
-        best.setdefault((label, *head[:3], *tail[:3], *mentions), record)
+        label, _, head, tail = record[:4]
+        key = (label, *head[:3], *tail[:3])
+        for details in record[4:]:
+            mentions = (*details[HEAD_MENTIONS], *details[TAIL_MENTIONS])
+            key += tuple(tuple(mention[:3]) for mention in mentions)
+        best.setdefault(key, record)
     doc.user_data[USER_DATA_KEY] = list(best.values())
 
 
