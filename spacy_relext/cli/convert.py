@@ -17,6 +17,7 @@ from ..convert.corpus_writer import split_documents
 from ..convert.read import Found
 from ..convert.report import Report
 from ..convert.source import SourceDoc
+from ..convert.writers import find_losses
 from . import relext
 
 # Documents after which the vocabulary forgets what they brought.
@@ -180,6 +181,9 @@ def convert(
                     report.add(found)
                     continue
                 for doc in builder.build(found):
+                    for problem in find_losses(doc, target.loses):
+                        report.read["note"] += 1
+                        report.add(problem)
                     writers[splits[position]].add(doc)
                 position += 1
                 bar.update()

@@ -43,6 +43,8 @@ class Format(NamedTuple):
     write (Optional[Callable[[Path], Writer]]): Begins a file, or a folder, of it. None
         where it is read alone.
     suffix (str): How the name of what is written ends, "" for a folder.
+    loses (Sequence[str]): What it has no place for of a doc, by the names in
+        `writers.LOSSES`.
     """
 
     read: Callable[[Path], Iterator[Union[SourceDoc, Problem]]]
@@ -50,12 +52,19 @@ class Format(NamedTuple):
     suffixes: Sequence[str] = JSON_SUFFIXES
     write: Optional[Callable[[Path], Writer]] = None
     suffix: str = ""
+    loses: Sequence[str] = ()
 
 
 FORMATS: Dict[str, Format] = {
-    "brat": Format(read_brat, is_brat, BRAT_SUFFIXES, BratWriter),
+    "brat": Format(
+        read_brat, is_brat, BRAT_SUFFIXES, BratWriter, loses=("mentions", "evidence")
+    ),
     "doccano": Format(
-        read_doccano, is_doccano, write=write_doccano, suffix=".jsonl"
+        read_doccano,
+        is_doccano,
+        write=write_doccano,
+        suffix=".jsonl",
+        loses=("ids", "scores", "mentions", "evidence"),
     ),
     "docred": Format(read_docred, is_docred),
     "dygie": Format(read_dygie, is_dygie),
@@ -67,7 +76,11 @@ FORMATS: Dict[str, Format] = {
     "knowledgenet": Format(read_knowledgenet, is_knowledgenet),
     "label_studio": Format(read_label_studio, is_label_studio),
     "prodigy": Format(
-        read_prodigy, is_prodigy, write=write_prodigy, suffix=".jsonl"
+        read_prodigy,
+        is_prodigy,
+        write=write_prodigy,
+        suffix=".jsonl",
+        loses=("mentions", "evidence"),
     ),
     "pubtator": Format(read_pubtator, is_pubtator, PUBTATOR_SUFFIXES),
     "semeval": Format(read_semeval, is_semeval, SEMEVAL_SUFFIXES),

@@ -43,7 +43,11 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
         doc.add_entity(id, start, end, mention["type"], cluster=cluster)
 
     def add_relation(label: Dict[str, Any]) -> None:
-        evidence = [starts[sent_id] for sent_id in label.get("evidence") or ()]
+        named = label.get("evidence") or ()
+        known = [sent_id for sent_id in named if sent_id in range(len(sents))]
+        if len(known) < len(named):
+            doc.note(f"evidence in sentences that are not there: {named}")
+        evidence = [starts[sent_id] for sent_id in known]
         ends = f"entity {label['h']}", f"entity {label['t']}"
         doc.add_relation(*ends, label["r"], evidence)
 

@@ -58,7 +58,10 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
         i, span = indexed
         start, end = int(span["start"]), int(span["end"])
         label, said = span.get("label") or "", span.get("text")
-        entity = SourceEntity(f"span {i}", start, end, label, place, text=said)
+        kb_id = span.get("kb_id") or ""
+        entity = SourceEntity(
+            f"span {i}", start, end, label, place, text=said, kb_id=kb_id
+        )
         ids.setdefault((start, end), entity.id)
         if "token_end" in span:
             ids.setdefault(span["token_end"], entity.id)
@@ -131,4 +134,6 @@ def _as_span(span: Span) -> Dict[str, Any]:
         "token_start": span.start,
         "token_end": span.end - 1,
         "label": span.label_,
+        # Not a field of Prodigy's, which keeps what it does not know.
+        "kb_id": span.kb_id_,
     }

@@ -1,7 +1,17 @@
 """Docs into files of other tools, to be looked through and corrected there."""
 
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Protocol
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Protocol,
+    Sequence,
+    Tuple,
+)
 
 import srsly
 from spacy.tokens import Doc, Span
@@ -10,6 +20,8 @@ from ..layout import as_key
 from ..records import get_mentions
 from ..relation import Relation, get_relations
 from .build import SOURCE_KEY
+from .report import DROPPED
+from .source import Problem
 
 
 class Writer(Protocol):
@@ -52,6 +64,45 @@ def get_annotations(doc: Doc) -> Annotations:
     name = str(doc.user_data.get(SOURCE_KEY, [""])[0])
     ids = {as_key(span): i for i, span in enumerate(mentions)}
     return Annotations(name, mentions, relations, ids)
+
+
+# What a format may have no place for: how many of a doc's entities or relations have it.
+LOSSES: Dict[str, Tuple[str, Callable[[Annotations], int]]] = {
+    "ids": (
+        "the format has no place for the kb_id of an entity",
+        lambda found: sum(bool(span.kb_id) for span in found.mentions),
+    ),
+    "scores": (
+        "the format has no place for the score of a relation",
+        lambda found: sum(relation.score < 1 for relation in found.relations),
+    ),
+    "mentions": (
+        "the format has no place for the other mentions of a relation's entities",
+        lambda found: sum(
+            len(relation.head_mentions) + len(relation.tail_mentions) > 2
+            for relation in found.relations
+        ),
+    ),
+    "evidence": (
+        "the format has no place for the evidence of a relation",
+        lambda found: sum(bool(relation.evidence) for relation in found.relations),
+    ),
+}
+
+
+def find_losses(doc: Doc, loses: Sequence[str]) -> Iterator[Problem]:
+    """What a format does not keep of a doc.
+
+    doc (Doc): The doc, made by `DocBuilder`.
+    loses (Sequence[str]): What the format has no place for, names in `LOSSES`.
+    YIELDS (Problem): A note for each entity or relation that has it.
+    """
+    found = get_annotations(doc)
+    _, place = doc.user_data[SOURCE_KEY]
+    for name in loses:
+        reason, count = LOSSES[name]
+        for _ in range(count(found)):
+            yield Problem(place, "note", DROPPED, reason)
 
 
 class JsonLinesWriter:

@@ -262,7 +262,7 @@ def test_what_is_written_is_read_again(name, tmp_path):
         scores = {r.label: r.score for r in get_relations(found)}
         assert scores["wrote_to"] == (0.75 if name in ("spacy", "jsonl") else 1.0)
         kb_ids = {span.kb_id_ for span in found.ents} - {""}
-        assert kb_ids == ({"Q7259"} if name in ("spacy", "jsonl", "brat") else set())
+        assert kb_ids == (set() if name == "doccano" else {"Q7259"})
 
 
 @pytest.mark.parametrize(
@@ -376,6 +376,39 @@ def test_relation_of_entities_is_given_to_closest_mentions(tmp_path):
     assert [sent.start for sent in relation.evidence] == [5]
     clusters = [group for key, group in doc.spans.items() if key.startswith("coref")]
     assert sorted(len(group) for group in clusters) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "to,lost", [("doccano", ["kb_id", "mentions", "score"]), ("prodigy", ["mentions"]), ("jsonl", [])]
+)
+def test_what_another_format_has_no_place_for_is_reported(to, lost, tmp_path):
+    doc = Doc(spacy.blank("en").vocab, words=WORDS)
+    ada, babbage = Span(doc, 0, 2, "PERSON", kb_id="Q7259"), Span(doc, 4, 5, "PERSON")
+    again = Span(doc, 2, 3, "PERSON")
+    doc.ents = [ada, again, babbage]
+    doc._.relations = [Relation(ada, babbage, "WROTE_TO", 0.5, (ada, again))]
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "in.spacy")
+    path = tmp_path / "out.jsonl"
+    report = convert(tmp_path / "in.spacy", path, to=to)
+    reasons = [reason for (kind, _, reason), _ in report.sorts() if kind == "note"]
+    found = sorted(word for word in ("kb_id", "mentions", "score") if word in str(reasons))
+    assert found == lost
+    convert(path, tmp_path / "back.spacy")
+    (back,) = load(tmp_path / "back.spacy")
+    assert (back.ents[0].kb_id_ == "Q7259") == ("kb_id" not in lost)
+    if lost:
+        with pytest.raises(ValueError, match="no place for"):
+            convert(tmp_path / "in.spacy", path, to=to, strict=True)
+
+
+def test_evidence_that_is_not_there_takes_no_relation_along(tmp_path):
+    label = {**DOCRED["labels"][0], "evidence": [1, 9]}
+    path = tmp_path / "input.json"
+    path.write_text(json.dumps({**DOCRED, "labels": [label]}), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy")
+    assert report.written["relation"] == 1 and report.dropped["note"] == 1
+    (doc,) = load(tmp_path / "output.spacy")
+    assert [len(found.evidence) for found in get_relations(doc)] == [1]
 
 
 @pytest.mark.parametrize("there", ["a.spacy", "a.jsonl"])
