@@ -25,13 +25,7 @@ from urllib.parse import quote
 
 from spacy.pipeline import EntityLinker
 
-from .records import (
-    EntityRecord,
-    Record,
-    RelationRecord,
-    get_mention_ids,
-    make_writable,
-)
+from .records import EntityRecord, Record, get_mention_ids, make_writable
 
 if TYPE_CHECKING:
     import networkx
@@ -96,7 +90,7 @@ def get_edges(
     """The edges of the graph, one for each sentence that tells of a relation. Mentions
     that are linked are one node where their `kb_id` is the same; others where their type
     and their name are, but for case, width and spaces. An entity with many mentions is the
-    node of the first that is linked, or of that with the longest name.
+    node of the longest that is linked, or of the longest where none is.
 
     An id, label or type may be an IRI (`http://dbpedia.org/resource/Graz`), or begin with
     the name of a prefix and a colon (`dbr:Graz`); all others get the prefix of their kind.
@@ -113,10 +107,11 @@ def get_edges(
     for record in records:
         text, document = record["text"], _as_iri(record["id"], "document", prefixes)
         entities = {entity["id"]: entity for entity in record["entities"]}
+        nodes = {id_: _as_node(entity, prefixes) for id_, entity in entities.items()}
         seen: Set[Tuple[str, str, str, int, int]] = set()
         for rel in sorted(record["relations"], key=_get_score, reverse=True):
             head, tail = (
-                _as_node(_get_main_mention(rel, role, entities), prefixes)
+                nodes[_find_main_mention(get_mention_ids(rel, role), entities)]
                 for role in ("head", "tail")
             )
             if rel["symmetric"] and tail.iri < head.iri:
@@ -270,11 +265,9 @@ def _get_score(relation: Mapping[str, Any]) -> float:
     return relation["score"]
 
 
-def _get_main_mention(
-    relation: RelationRecord, role: str, entities: Mapping[int, EntityRecord]
-) -> EntityRecord:
-    mentions = [entities[id_] for id_ in get_mention_ids(relation, role)]
-    return max(mentions, key=lambda entity: (_is_linked(entity), len(entity["text"])))
+def _find_main_mention(ids: Iterable[int], entities: Mapping[int, EntityRecord]) -> int:
+    """Of the mentions of an entity the one that names it."""
+    return max(ids, key=lambda id_: (_is_linked(entities[id_]), len(entities[id_]["text"])))
 
 
 def _is_linked(entity: EntityRecord) -> bool:

@@ -7,6 +7,7 @@ from typing import Callable, Dict, Hashable, Iterable, List, Optional, Sequence,
 from spacy.tokens import Doc, Span
 from spacy.util import registry
 
+from .layout import as_key
 from .pairs import Entity, get_entities
 from .relation import Relation, get_relations
 
@@ -33,7 +34,6 @@ def configure_group_by_kb_id(separator: Optional[str] = None) -> Grouping:
         raise ValueError(
             "spacy-relext.group_by_kb_id.v1: separator must not be empty; null for none"
         )
-
     return partial(group_by_kb_id, separator=separator)
 
 
@@ -147,8 +147,8 @@ def group_entities(
                 "A grouping must return lists of spans with tokens of the doc that it is "
                 f"given, found: {span!r}"
             )
-    entities = [sorted(group, key=_place) for group in groups if group]
-    return sorted(entities, key=lambda entity: [_place(span) for span in entity])
+    entities = [sorted(group, key=as_key) for group in groups if group]
+    return sorted(entities, key=lambda entity: [as_key(span) for span in entity])
 
 
 def get_entity_relations(
@@ -168,10 +168,10 @@ def get_entity_relations(
     entity_of: Dict[Tuple, Sequence[Span]] = {}
     for entity in group_entities(doc, grouping, spans_key):
         for span in entity:
-            entity_of.setdefault(_place(span), entity)
+            entity_of.setdefault(as_key(span), entity)
 
     def complete(mention: Span, mentions: Tuple[Span, ...]) -> Sequence[Span]:
-        return mentions if len(mentions) > 1 else entity_of.get(_place(mention), mentions)
+        return mentions if len(mentions) > 1 else entity_of.get(as_key(mention), mentions)
 
     return [
         Relation(
@@ -194,7 +194,3 @@ def _group(keyed: Iterable[Tuple[Span, Iterable[Hashable]]]) -> List[List[Span]]
         for key in keys:
             groups[key or (i, None)].append(mention)
     return list(groups.values())
-
-
-def _place(span: Span) -> Tuple[int, int, str]:
-    return span.start, span.end, span.label_

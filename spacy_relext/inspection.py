@@ -9,8 +9,8 @@ from spacy.util import filter_spans
 
 from .alignment import align_span
 from .candidates import PairGenerator
-from .layout import as_key
 from .grouping import Grouping, get_entity_relations, group_entities
+from .layout import as_key
 from .pairs import Pairs, get_entities
 from .relation import Relation, has_relations
 from .scorer import score_relations
@@ -27,10 +27,10 @@ class Setup(NamedTuple):
     """What a config says of the component.
 
     pairs (PairGenerator): Which pairs are candidates.
-    grouping (Optional[Callable]): Which mentions are of one entity, None where each is one.
     spans_key (Optional[str]): Where entities are.
     symmetric_labels (Sequence[str]): Labels of relations without direction.
     window (Optional[int]): Tokens that an encoder sees at once, None where it knows no end.
+    grouping (Optional[Callable]): Which mentions are of one entity, None where each is one.
     """
 
     pairs: PairGenerator

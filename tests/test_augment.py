@@ -294,6 +294,21 @@ def test_a_space_is_put_where_the_tokenizer_would_join_an_entity_and_a_mask():
     assert new.reference.text == "Lous met [PER]"
 
 
+def test_mentions_and_evidence_of_relations_are_kept():
+    doc = Doc(spacy.blank("en").vocab, words="Ada rose . She ran Kestrel .".split())
+    for token in doc:
+        token.is_sent_start = token.i in (0, 3)
+    ada, she, kestrel = Span(doc, 0, 1, "P"), Span(doc, 3, 4, "P"), Span(doc, 5, 6, "O")
+    doc.ents = [ada, kestrel]
+    sents = tuple(doc.sents)
+    doc._.relations = [Relation(she, kestrel, "RAN", 1.0, (ada, she), (), sents[1:])]
+    new = only(create_mask_tokens_augmenter(1.0, 1.0, mask="_"), Example(doc.copy(), doc))
+    assert new.reference.text.split() == "Ada _ _ She _ Kestrel _".split()
+    (relation,) = new.reference._.relations
+    assert texts(relation.head_mentions) == ["Ada", "She"]
+    assert [(sent.start, sent.end) for sent in relation.evidence] == [(3, 7)]
+
+
 def test_masked_tokens():
     example = make_example(make_doc("Ada |met |\n |Lou |there|."), [(0, 1, "PER")])
     augment = create_mask_tokens_augmenter(1.0, 1.0, mask="<X>")

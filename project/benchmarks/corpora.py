@@ -165,7 +165,7 @@ def read_rel_component(nlp: Language, data: Path, seed: int, expanded: Counter) 
         if not article:
             raise ValueError(f"{place}: no article in the source: {source!r}")
         relations = [
-            Relation(found.tail, found.head, found.label)
+            found.reverse()
             if found.label in SYMMETRIC and found.tail.start < found.head.start
             else found
             for found in get_relations(doc)

@@ -146,7 +146,13 @@ def rebuild(
     if has_relations(doc):
         moved = (
             Relation(
-                move(relation.head), move(relation.tail), relation.label, relation.score
+                move(relation.head),
+                move(relation.tail),
+                relation.label,
+                relation.score,
+                tuple(move(span) for span in relation.head_mentions),
+                tuple(move(span) for span in relation.tail_mentions),
+                tuple(move(span) for span in relation.evidence),
             )
             for relation in get_relations(doc)
         )
@@ -158,14 +164,14 @@ def iter_spans(doc: Doc) -> Iterator[Span]:
     """Every span whose bounds an edit has to respect.
 
     doc (Doc): The doc.
-    YIELDS (Span): Entities, spans of all groups, heads and tails of relations.
+    YIELDS (Span): Entities, spans of all groups, mentions of relations.
     """
     yield from doc.ents
     for group in doc.spans.values():
         yield from group
     for relation in get_relations(doc):
-        yield relation.head
-        yield relation.tail
+        yield from relation.head_mentions
+        yield from relation.tail_mentions
 
 
 def _copy_attributes(
