@@ -15,12 +15,13 @@ from .docred import is_docred, read_docred
 from .dygie import is_dygie, read_dygie
 from .extracted import is_extracted, read_extracted, write_extracted
 from .fewrel import is_fewrel, read_fewrel
+from .files import walk
 from .knowledgenet import is_knowledgenet, read_knowledgenet
 from .label_studio import is_label_studio, read_label_studio
 from .prodigy import is_prodigy, read_prodigy, write_prodigy
 from .pubtator import SUFFIXES as PUBTATOR_SUFFIXES
 from .pubtator import is_pubtator, read_pubtator
-from .read import JSON_SUFFIXES, Head, peek, walk
+from .read import JSON_SUFFIXES, Head, peek
 from .semeval import SUFFIXES as SEMEVAL_SUFFIXES
 from .semeval import is_semeval, read_semeval
 from .source import Problem, SourceDoc

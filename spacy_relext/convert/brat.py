@@ -14,7 +14,8 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Set, Tuple
 from spacy.tokens import Doc
 
 from ..layout import as_key
-from .read import Head, decode, walk
+from .files import decode, walk
+from .read import Head
 from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 from .writers import get_annotations

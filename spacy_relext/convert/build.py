@@ -1,7 +1,6 @@
 """From annotations to docs: the one place where characters are aligned with tokens."""
 
 from bisect import bisect_right
-from dataclasses import replace
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from spacy.language import Language
@@ -12,6 +11,7 @@ from spacy.util import filter_spans
 from ..grouping import CLUSTERS_PREFIX
 from ..layout import as_key
 from ..relation import Relation, set_relations
+from .check import check_source, drop_all
 from .report import DROPPED, Report
 from .source import Problem, SourceDoc, SourceEntity, cut_at
 
@@ -70,96 +70,12 @@ class DocBuilder:
             read[problem.kind] += problem.kind != "document" and problem.fate == DROPPED
             self.report.add(problem)
         if not source.text.strip():
-            self._drop_all(source, "no text in the document")
+            drop_all(source, "no text in the document", self.report)
             return []
-        source = self._check(source)
+        source = check_source(source, self.report)
         docs = [self._build_piece(piece) for piece in self._cut(source)]
         self.report.written["document"] += len(docs)
         return docs
-
-    def _drop(self, place: str, kind: str, reason: str) -> None:
-        self.report.add(Problem(place, kind, DROPPED, reason))
-
-    def _drop_entity(self, entity: SourceEntity, reason: str) -> None:
-        self._drop(entity.place, "entity", reason)
-        # They are told of with it.
-        self.report.dropped["attribute"] += len(entity.attributes)
-
-    def _drop_all(self, source: SourceDoc, reason: str) -> None:
-        self._drop(source.place, "document", reason)
-        for entity in source.entities:
-            self._drop_entity(entity, reason)
-        for relation in source.relations:
-            self._drop(relation.place, "relation", reason)
-
-    def _check(self, source: SourceDoc) -> SourceDoc:
-        """A document of which all that remains lies within the text, its relations
-        between two entities that are there."""
-        entities: Dict[str, SourceEntity] = {}
-        clusters: Dict[str, List[SourceEntity]] = {}
-        for entity in source.entities:
-            reason = find_fault(source.text, entity)
-            if entity.id in entities:
-                reason = (
-                    f"its id {entity.id!r} is that of '{entities[entity.id].place}' too"
-                )
-            if reason:
-                self._drop_entity(entity, reason)
-                continue
-            entities[entity.id] = self._strip(source.text, entity)
-            if entity.cluster:
-                clusters.setdefault(entity.cluster, []).append(entities[entity.id])
-        relations = []
-        for relation in source.relations:
-            reason = ""
-            if not relation.label:
-                reason = "it has no label"
-            elif not 0 <= relation.score <= 1:
-                reason = f"its score {relation.score} is not between 0 and 1"
-            if reason:
-                self._drop(relation.place, "relation", reason)
-                continue
-            ends = []
-            for end in (relation.head, relation.tail):
-                found = [entities[end]] if end in entities else clusters.get(end, [])
-                ends.append(found)
-            if not all(ends):
-                names = (relation.head, relation.tail)
-                missing = " and ".join(
-                    repr(x) for x, found in zip(names, ends) if not found
-                )
-                self._drop(
-                    relation.place, "relation", f"no entity {missing}, or it was dropped"
-                )
-                continue
-            head, tail = _closest(*ends)
-            relations.append(
-                replace(
-                    relation,
-                    head=head.id,
-                    tail=tail.id,
-                    head_cluster=relation.head_cluster
-                    if relation.head in entities
-                    else relation.head,
-                    tail_cluster=relation.tail_cluster
-                    if relation.tail in entities
-                    else relation.tail,
-                )
-            )
-        return replace(
-            source, entities=list(entities.values()), relations=relations, problems=[]
-        )
-
-    def _strip(self, text: str, entity: SourceEntity) -> SourceEntity:
-        """An entity without the whitespace around it, which no token begins or ends
-        with."""
-        found = text[entity.start : entity.end]
-        if found == found.strip():
-            return entity
-        reason = f"{found!r} has whitespace around it"
-        self.report.add(Problem(entity.place, "entity", "trimmed", reason))
-        start = entity.start + len(found) - len(found.lstrip())
-        return replace(entity, start=start, end=start + len(found.strip()))
 
     def _cut(self, source: SourceDoc) -> List[SourceDoc]:
         if self.options.cut == "line":
@@ -217,7 +133,7 @@ class DocBuilder:
             span = self._align(doc, source.text, entity)
             known = first.setdefault(as_key(span), entity)
             if known is not entity:
-                self._drop_entity(entity, f"the same as at '{known.place}'")
+                self.report.drop_entity(entity, f"the same as at '{known.place}'")
                 # Its relations hold.
                 spans[entity.id] = spans[known.id]
             else:
@@ -231,7 +147,7 @@ class DocBuilder:
             for key, entity in first.items():
                 if key not in kept:
                     reason = "it overlaps a longer one; --spans-key keeps it"
-                    self._drop_entity(entity, reason)
+                    self.report.drop_entity(entity, reason)
                     for id_ in [x for x, span in spans.items() if as_key(span) == key]:
                         del spans[id_]
         doc.set_ents(flat)
@@ -299,7 +215,7 @@ class DocBuilder:
                     relations[key] = (found, relation.place)
                     continue
                 reason = f"the same as at '{known[1]}'"
-            self._drop(relation.place, "relation", reason)
+            self.report.drop(relation.place, "relation", reason)
         set_relations(doc, [relation for relation, _ in relations.values()])
         self.report.written["relation"] += len(relations)
 
@@ -309,61 +225,3 @@ def _sentence_finder(doc: Doc) -> Callable[[int], Span]:
     sents = list(doc.sents) if doc.has_annotation("SENT_START") else [doc[:]]
     starts = [sent.start_char for sent in sents]
     return lambda char: sents[max(0, bisect_right(starts, char) - 1)]
-
-
-def find_fault(text: str, entity: SourceEntity) -> str:
-    """Why an entity can't be where it is said to be.
-
-    text (str): The text of its document.
-    entity (SourceEntity): The entity.
-    RETURNS (str): The reason, "" where there is none.
-    """
-    start, end, said = entity.start, entity.end, entity.text
-    bounds = f"{start}–{end}"
-    if start > end:
-        return f"its end comes before its start, {bounds}"
-    if start < 0 or end > len(text):
-        fault = f"{bounds} is not within the text, which has {len(text)} characters"
-    elif not text[start:end].strip():
-        fault = f"there is no text at {bounds}"
-    elif said is None or entity.gaps or _plain(said) == _plain(text[start:end]):
-        return "" if entity.label else "it has no label"
-    else:
-        fault = f"at {bounds} stands {text[start:end]!r}, not {said!r}"
-    if said:
-        guesses = {
-            "its end is given as included": text[start : end + 1],
-            "its start is counted from 1": text[max(0, start - 1) : end],
-            "both are counted from 1": text[max(0, start - 1) : max(0, end - 1)],
-            "its offsets are bytes": _cut_coded(text, "utf-8", start, end),
-            "its offsets count UTF-16": _cut_coded(text, "utf-16-le", 2 * start, 2 * end),
-            "its offsets count CRLF as one": text.replace("\r\n", "\n")[start:end],
-        }
-        for guess, found in guesses.items():
-            if _plain(found) == _plain(said):
-                return f"{fault}; perhaps {guess}"
-    return fault
-
-
-def _cut_coded(text: str, coding: str, start: int, end: int) -> str:
-    return text.encode(coding, "replace")[start:end].decode(coding, "ignore")
-
-
-def _plain(text: str) -> str:
-    return "".join(text.split())
-
-
-def _closest(
-    heads: List[SourceEntity], tails: List[SourceEntity]
-) -> Tuple[SourceEntity, SourceEntity]:
-    """The two mentions that stand closest to each other, which are the likeliest to say
-    what holds of the two clusters. Not twice the same tokens, where there are others."""
-    pairs = ((head, tail) for head in heads for tail in tails)
-    return min(pairs, key=_distance)
-
-
-def _distance(pair: Tuple[SourceEntity, SourceEntity]) -> Tuple[bool, int, int]:
-    head, tail = pair
-    apart = max(head.start, tail.start) - min(head.end, tail.end)
-    same = (head.start, head.end) == (tail.start, tail.end)
-    return same, max(0, apart), min(head.start, tail.start)

@@ -10,7 +10,8 @@ import re
 from pathlib import Path
 from typing import Dict, Iterator, List, Tuple, Union
 
-from .read import Head, decode_lines, tell_empty, walk
+from .files import decode_lines, walk
+from .read import Head, tell_empty
 from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 

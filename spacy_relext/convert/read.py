@@ -1,6 +1,5 @@
-"""Files as text, as lines, or as JSON, one value after the other."""
+"""Records of a file to documents, and what its first records are."""
 
-import json
 from itertools import islice
 from pathlib import Path
 from typing import (
@@ -12,20 +11,15 @@ from typing import (
     List,
     NamedTuple,
     Optional,
-    Sequence,
-    Tuple,
     TypeVar,
     Union,
 )
 
+from .files import BOM, walk
+from .json_values import HEAD, iter_json
 from .report import DROPPED
 from .source import Problem, SourceDoc
 
-BOM = "\ufeff"
-# Characters read at a time.
-BLOCK = 1 << 20
-# Characters that tell what format a file has.
-HEAD = 1 << 16
 JSON_SUFFIXES = (".json", ".jsonl", ".jsonlines", ".ndjson")
 # Records that tell what format a file has, as the first may have nothing annotated.
 N_RECORDS = 20
@@ -48,180 +42,6 @@ class Head(NamedTuple):
     path: Path
     text: str
     record: Any
-
-
-def walk(path: Path, suffixes: Sequence[str]) -> Iterator[Path]:
-    """The files of a folder, in an order that is the same each time.
-
-    path (Path): A folder, or a file.
-    suffixes (Sequence[str]): How their names end; none for all.
-    YIELDS (Path): The files; the file itself, however it ends.
-    """
-    if not path.is_dir():
-        yield path
-        return
-    for found in sorted(path.rglob("*")):
-        hidden = any(part.startswith(".") for part in found.relative_to(path).parts)
-        wanted = not suffixes or found.suffix.lower() in suffixes
-        if wanted and found.is_file() and not hidden:
-            yield found
-
-
-def decode(path: Path) -> Union[str, Problem]:
-    """The text of a file. Line breaks are kept as they are, as offsets count them.
-
-    path (Path): The file.
-    RETURNS (Union[str, Problem]): The text without a byte order mark, or why it is none.
-    """
-    data = path.read_bytes()
-    try:
-        return data.decode("utf8").removeprefix(BOM)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        return find_broken(f"{path}:{line}", error)
-
-
-def decode_lines(path: Path) -> Iterator[Tuple[str, Union[str, Problem]]]:
-    """The lines of a file, one at a time.
-
-    path (Path): The file.
-    YIELDS (Tuple[str, Union[str, Problem]]): Place and text of those that are not empty.
-    """
-    with path.open("rb") as file:
-        for number, data in enumerate(file, 1):
-            place = f"{path}:{number}"
-            try:
-                line = data.decode("utf8").removeprefix(BOM if number == 1 else "")
-            except UnicodeDecodeError as error:
-                yield place, find_broken(place, error)
-                continue
-            if line.strip():
-                yield place, line.rstrip("\r\n")
-
-
-def find_broken(place: str, error: UnicodeDecodeError) -> Problem:
-    """What is told of bytes that are no UTF-8.
-
-    place (str): Where they stand.
-    error (UnicodeDecodeError): The error.
-    RETURNS (Problem): The problem.
-    """
-    byte = error.object[error.start]
-    reason = f"broken UTF-8: byte 0x{byte:02x}, {error.reason}"
-    return Problem(place, "document", DROPPED, reason)
-
-
-def iter_json(path: Path) -> Iterator[Tuple[str, Any]]:
-    """The values of a JSON lines file, or the items of a JSON array, one at a time, so
-    that memory stays flat whatever the size of the file. One value alone may take several
-    lines.
-
-    path (Path): The file.
-    YIELDS (Tuple[str, Any]): Place and value; a Problem for what is no JSON.
-    """
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        begin = file.read(HEAD).lstrip()[:1]
-    if begin == "[" or (begin == "{" and not _begins_with_line(path)):
-        yield from _iter_values(path)
-        return
-    for place, line in decode_lines(path):
-        if isinstance(line, Problem):
-            yield place, line
-            continue
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            reason = f"no JSON: {_tell_no_json(error)}"
-            yield place, Problem(place, "document", DROPPED, reason)
-            continue
-        yield place, find_no_characters(place, line, value) or value
-
-
-def find_no_characters(place: str, raw: str, value: Any) -> Optional[Problem]:
-    """What of a JSON value can be no text: bytes that are no UTF-8, or half a character.
-
-    place (str): Where it stands.
-    raw (str): The value as it stands there, its bytes that are no UTF-8 as surrogates.
-    value (Any): The value.
-    RETURNS (Optional[Problem]): The problem, None where there is none.
-    """
-    try:
-        raw.encode("utf8")
-        # Two halves of a character make one, which the value alone shows.
-        if "\\ud" in raw.lower():
-            json.dumps(value, ensure_ascii=False).encode("utf8")
-    except UnicodeEncodeError as error:
-        found = ord(error.object[error.start])
-        what = f"{chr(found)!r} is half of a character"
-        if error.object is raw and 0xDC80 <= found <= 0xDCFF:
-            what = f"byte 0x{found - 0xDC00:02x}"
-        return Problem(place, "document", DROPPED, f"broken UTF-8: {what}")
-    return None
-
-
-def _tell_no_json(error: Exception) -> str:
-    # Not as it tells itself, which counts lines from where the value begins.
-    return getattr(error, "msg", str(error))
-
-
-def _begins_with_line(path: Path) -> bool:
-    """Whether the first line is a JSON value, as each is in a JSON lines file."""
-    _, line = next(decode_lines(path))
-    # What ends with its own bracket is one, if perhaps a broken one.
-    return isinstance(line, Problem) or line.rstrip().endswith("}")
-
-
-def _iter_values(path: Path) -> Iterator[Tuple[str, Any]]:
-    """The items of an array, or values one after the other, over any number of lines."""
-    decode = json.JSONDecoder().raw_decode
-    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
-        number, text, item, last = 1, file.read(BLOCK), 0, 0
-        # What comes before the first item, and between two.
-        is_array = text.lstrip()[:1] == "["
-        position = text.index("[") + 1 if is_array else 0
-        number += text.count("\n", 0, position)
-        while True:
-            start = position
-            while position < len(text) and text[position] in " \t\r\n,":
-                position += 1
-            number += text.count("\n", start, position)
-            place = f"{path}:{number}"
-            if position == len(text):
-                text, position = file.read(BLOCK), 0
-                if text:
-                    continue
-                if is_array:
-                    reason = "the array does not end, as if the file were cut off"
-                    yield place, Problem(place, "document", DROPPED, reason)
-                return
-            if is_array and text[position] == "]":
-                if (text[position + 1 :] + file.read(BLOCK)).strip():
-                    reason = "what comes after the end of the array is not read"
-                    yield place, Problem(place, "document", DROPPED, reason)
-                return
-            # Where all stands in one line, its number says nothing.
-            place += f", item {item}" if number == last else ""
-            try:
-                value, end = decode(text, position)
-            except (ValueError, RecursionError) as error:
-                # As much again, so that a long value is not tried too often.
-                more = file.read(max(BLOCK, len(text) - position))
-                if not more:
-                    number += text.count("\n", position, getattr(error, "pos", position))
-                    reason = (
-                        f"no JSON, and so is all that follows: {_tell_no_json(error)} in "
-                        f"line {number}"
-                    )
-                    yield place, Problem(place, "document", DROPPED, reason)
-                    return
-                text, position = text[position:] + more, 0
-                continue
-            yield place, find_no_characters(place, text[position:end], value) or value
-            item, last = item + 1, number
-            number += text.count("\n", position, end)
-            position = end
-            if position > BLOCK:
-                text, position = text[position:], 0
 
 
 def tell_empty(path: Path, found: Iterable[Found]) -> Iterator[Found]:

@@ -8,7 +8,7 @@ import srsly
 import typer
 from wasabi import msg
 
-from .source import Problem
+from .source import Problem, SourceEntity
 
 KINDS = ("document", "entity", "relation", "attribute", "note")
 DROPPED = "dropped"
@@ -64,6 +64,25 @@ class Report:
         self._reasons[sort] += 1
         if self._reasons[sort] <= N_TOLD:
             self._places[sort].append(f"{place}: {reason}")
+
+    def drop(self, place: str, kind: str, reason: str) -> None:
+        """Take what is dropped.
+
+        place (str): As of a `Problem`, and so are the others.
+        kind (str): What it is.
+        reason (str): Why it is dropped.
+        """
+        self.add(Problem(place, kind, DROPPED, reason))
+
+    def drop_entity(self, entity: SourceEntity, reason: str) -> None:
+        """Take an entity that is dropped.
+
+        entity (SourceEntity): The entity.
+        reason (str): Why.
+        """
+        self.drop(entity.place, "entity", reason)
+        # They are told of with it.
+        self.dropped["attribute"] += len(entity.attributes)
 
     def close(self) -> None:
         """Close the file of problems."""

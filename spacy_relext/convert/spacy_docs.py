@@ -17,7 +17,8 @@ from ..records import get_mentions
 from ..relation import get_relations
 from .build import ATTRIBUTES_KEY, SOURCE_KEY
 from .corpus_writer import CorpusWriter
-from .read import Head, build_each, walk
+from .files import walk
+from .read import Head, build_each
 from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 

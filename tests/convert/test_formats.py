@@ -12,7 +12,7 @@ from spacy_relext import Relation, get_relations, set_relations
 from spacy_relext.cli.convert import convert
 from spacy_relext.convert import FORMATS, TARGETS, guess_format
 from spacy_relext.convert.build import Options
-from spacy_relext.convert.read import iter_json
+from spacy_relext.convert.json_values import iter_json
 from spacy_relext.convert.source import Problem
 
 WORDS = ["Ada", "Byron", "wrote", "to", "Babbage", "."]
