@@ -6,7 +6,7 @@ import numpy
 from spacy.tokens import Span
 from thinc.types import Floats1d, Ints1d
 
-from .pairs import Entity, Pairs
+from .pairs import Pairs
 from .relation import as_mention, make_record
 
 # What was decided: for each label that holds for a pair the index of the pair, the
@@ -15,8 +15,8 @@ Decisions = Tuple[Ints1d, Ints1d, Floats1d]
 
 
 def get_records(
-    entities: Sequence[Sequence[Entity]],
     pairs: Pairs,
+    n_docs: int,
     decisions: Decisions,
     labels: Sequence[str],
     symmetric: Ints1d,
@@ -24,9 +24,8 @@ def get_records(
 ) -> List[List[List[Any]]]:
     """The relations of each doc of a batch, as they are stored.
 
-    entities (Sequence[Sequence[Union[Span, Sequence[Span]]]]): For each doc the
-        entities that the pairs are of.
     pairs (Pairs): The pairs, in the order of the docs.
+    n_docs (int): Number of docs.
     decisions (Tuple[Ints1d, Ints1d, Floats1d]): What holds, in main memory.
     labels (Sequence[str]): The labels.
     symmetric (Ints1d): The indices of those that hold in both directions; the
@@ -40,60 +39,32 @@ def get_records(
     held = pairs.select(rows)
     swap = numpy.isin(columns, symmetric) & (held.tail < held.head)
     head, tail = _swap(held.head, held.tail, swap)
-    bounds = numpy.searchsorted(pairs.doc[head], numpy.arange(len(entities) + 1))
-    first_entity = numpy.searchsorted(pairs.doc, numpy.arange(len(entities)))
+    # Of many mentions the two that stand closest are the likeliest to tell of it.
+    main_head, main_tail = _swap(*held.closest, swap)
+    mention = [as_mention(span) for span in pairs.mentions]
+    records = [
+        [labels[column], score, mention[h], mention[t]]
+        for column, score, h, t in zip(
+            columns.tolist(), scores.tolist(), main_head.tolist(), main_tail.tolist()
+        )
+    ]
+    # Anything more would double the time that docs with many relations take.
     if pairs.entity is not None or evidence is not None:
-        # Of many mentions the two that stand closest are the likeliest to tell of it.
-        first_mention = numpy.append(0, numpy.cumsum(pairs.n_mentions))
-        main_head, main_tail = _swap(*held.closest, swap)
-        place_of_head = (main_head - first_mention[head]).tolist()
-        place_of_tail = (main_tail - first_mention[tail]).tolist()
-    records = []
-    for i, of_doc in enumerate(entities):
-        here = slice(bounds[i], bounds[i + 1])
-        if here.start == here.stop:
-            records.append([])
-            continue
-        ends = zip(
-            columns[here].tolist(),
-            scores[here].tolist(),
-            (head[here] - first_entity[i]).tolist(),
-            (tail[here] - first_entity[i]).tolist(),
-        )
-        if pairs.entity is None and evidence is None:
-            # Anything more would double the time that docs with many relations take.
-            mention = [as_mention(*_as_mentions(entity)) for entity in of_doc]
-            records.append(
-                [
-                    [labels[column], score, mention[h], mention[t]]
-                    for column, score, h, t in ends
-                ]
+        bounds = numpy.append(0, numpy.cumsum(pairs.n_mentions)).tolist()
+        mentions = [mention[start:end] for start, end in zip(bounds, bounds[1:])]
+        told = [()] * len(records) if evidence is None else evidence
+        records = [
+            make_record(
+                *record,
+                mentions[h],
+                mentions[t],
+                [[sent.start_char, sent.end_char] for sent in sents],
             )
-            continue
-        mentions = [[as_mention(span) for span in _as_mentions(e)] for e in of_doc]
-        told = [()] * len(rows) if evidence is None else evidence
-        records.append(
-            [
-                make_record(
-                    labels[column],
-                    score,
-                    mentions[h][place_h],
-                    mentions[t][place_t],
-                    mentions[h],
-                    mentions[t],
-                    [[sent.start_char, sent.end_char] for sent in sents],
-                )
-                for (column, score, h, t), place_h, place_t, sents in zip(
-                    ends, place_of_head[here], place_of_tail[here], told[here]
-                )
-            ]
-        )
-    return records
+            for record, h, t, sents in zip(records, head.tolist(), tail.tolist(), told)
+        ]
+    bounds = numpy.searchsorted(pairs.doc[head], numpy.arange(n_docs + 1)).tolist()
+    return [records[start:end] for start, end in zip(bounds, bounds[1:])]
 
 
 def _swap(head: Ints1d, tail: Ints1d, swap: Ints1d) -> Tuple[Ints1d, Ints1d]:
     return numpy.where(swap, tail, head), numpy.where(swap, head, tail)
-
-
-def _as_mentions(entity: Entity) -> Sequence[Span]:
-    return [entity] if isinstance(entity, Span) else entity

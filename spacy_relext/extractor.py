@@ -204,14 +204,13 @@ class RelationExtractor(TrainablePipe):
             )
         rows, columns = self.objective.decide(scores).nonzero()
         held = to_numpy(rows), to_numpy(columns), to_numpy(scores[rows, columns])
-        entities = [self.entities(doc) for doc in docs]
         evidence = None
         if self.evidence_share is not None:
             evidence = find_evidence(
                 self.model, docs, pairs.select(held[0]), self.evidence_share
             )
         found = get_records(
-            entities, pairs, held, labels, self._symmetric_columns, evidence
+            pairs, len(docs), held, labels, self._symmetric_columns, evidence
         )
         for doc, records in zip(docs, found):
             others = [rec for rec in read_records(doc) if rec[0] not in labels]

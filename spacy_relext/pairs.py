@@ -30,6 +30,8 @@ class Pairs:
         among the entities, int32.
     entity (Optional[Ints1d]): For each mention the index of its entity, ascending;
         None where each entity has one mention.
+    mentions (Sequence[Span]): The mentions themselves, for who makes relations of the
+        pairs.
     """
 
     doc: Ints1d
@@ -39,6 +41,7 @@ class Pairs:
     head: Ints1d
     tail: Ints1d
     entity: Optional[Ints1d] = None
+    mentions: Sequence[Span] = ()
 
     @classmethod
     def all(cls, entities: Sequence[Sequence[Entity]]) -> "Pairs":
@@ -49,14 +52,15 @@ class Pairs:
             entities: a span each, or a list of all mentions, at least one.
         RETURNS (Pairs): The pairs, by doc, head and tail.
         """
-        mentions = [
-            [[entity] if isinstance(entity, Span) else entity for entity in of_doc]
+        counts = numpy.asarray([len(of_doc) for of_doc in entities], dtype="int64")
+        flat = [
+            [entity] if isinstance(entity, Span) else entity
             for of_doc in entities
+            for entity in of_doc
         ]
-        counts = numpy.asarray([len(of_doc) for of_doc in mentions], dtype="int64")
-        flat = [spans for of_doc in mentions for spans in of_doc]
         n_mentions = numpy.asarray([len(spans) for spans in flat], dtype="int64")
-        rows = [(span.start, span.end) for spans in flat for span in spans]
+        mentions = [span for spans in flat for span in spans]
+        rows = [(span.start, span.end) for span in mentions]
         start, end = numpy.asarray(rows, dtype="int32").reshape(-1, 2).T
         # Each entity is the head of as many pairs as its doc has entities.
         n_partners = numpy.repeat(counts, counts)
@@ -79,6 +83,7 @@ class Pairs:
             head=head[different],
             tail=tail[different],
             entity=None if single else numpy.repeat(numpy.arange(len(flat)), n_mentions),
+            mentions=mentions,
         )
 
     def __len__(self) -> int:

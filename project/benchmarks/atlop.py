@@ -341,9 +341,8 @@ def annotate(
         rows, columns = held.T
         scores = numpy.ones(len(rows), dtype="float32")
         none = numpy.zeros(0, dtype="int32")
-        (records,) = get_records(
-            [pipe.entities(doc)], pairs, (rows, columns, scores), pipe.labels, none
-        )
+        decisions = rows, columns, scores
+        (records,) = get_records(pairs, 1, decisions, pipe.labels, none)
     write_records(doc, records)
 
 

@@ -7,6 +7,7 @@ from thinc.types import Floats2d, Floats3d
 from ..pairs import Pairs
 from .flatten_tokens import Tokens
 from .linear import linear
+from .matmul import matmul
 
 KEY_WIDTH = 32
 SCALE = KEY_WIDTH**-0.5
@@ -65,7 +66,7 @@ def forward(
         for i, rows, head, tail, of_tokens in _pair_slices(pairs, docs, n_heads):
             head, tail = ops.asarray1i(head), ops.asarray1i(tail)
             attention = _attend(weights[i], head, tail)
-            Y[rows] = _merge(attention @ value[:, of_tokens])
+            Y[rows] = _merge(matmul(attention, value[:, of_tokens]))
             if is_train:
                 last.append((i, rows, head, tail, attention))
         return Y
@@ -77,8 +78,8 @@ def forward(
         for i, rows, head, tail, attention in last:
             of_entities, of_tokens = slices[i]
             dY_i = _split(dY[rows], n_heads)
-            d_value[:, of_tokens] += attention.transpose(0, 2, 1) @ dY_i
-            d_attention = dY_i @ value[:, of_tokens].transpose(0, 2, 1)
+            d_value[:, of_tokens] += matmul(attention.transpose(0, 2, 1), dY_i)
+            d_attention = matmul(dY_i, value[:, of_tokens].transpose(0, 2, 1))
             mean = (attention * d_attention).sum(axis=2, keepdims=True)
             d_logits = attention * (d_attention - mean) * SCALE
             for query, d_query, which in (
@@ -86,9 +87,9 @@ def forward(
                 (query_t, d_query_t, tail),
             ):
                 d_entity = _sum_by(ops, d_logits, which, weights[i][0].shape[1])
-                d_query[:, of_entities] += d_entity @ key[:, of_tokens]
-                d_key[:, of_tokens] += (
-                    d_entity.transpose(0, 2, 1) @ query[:, of_entities]
+                d_query[:, of_entities] += matmul(d_entity, key[:, of_tokens])
+                d_key[:, of_tokens] += matmul(
+                    d_entity.transpose(0, 2, 1), query[:, of_entities]
                 )
         dX = bp_key(_merge(d_key)) + bp_value(_merge(d_value))
         return dX, bp_query_h(_merge(d_query_h)) + bp_query_t(_merge(d_query_t))
@@ -134,7 +135,8 @@ def _weigh_tokens(
     weights = {}
     for i, of_entities, of_tokens in docs:
         K = key[:, of_tokens].transpose(0, 2, 1) * SCALE
-        weights[i] = [_exp(xp, Q[:, of_entities] @ K) for Q in (query_h, query_t)]
+        logits = (matmul(Q[:, of_entities], K) for Q in (query_h, query_t))
+        weights[i] = [_exp(xp, of_role) for of_role in logits]
     return weights
 
 
