@@ -1,4 +1,5 @@
-from thinc.api import torch2xp, xp2torch
+import torch
+from thinc.api import torch2xp
 from thinc.types import FloatsXd
 
 
@@ -9,7 +10,7 @@ def matmul(A: FloatsXd, B: FloatsXd) -> FloatsXd:
     on a CPU brings threads of its own, and each waits for the other's; Thinc's product
     (blis) has one thread.
 
-    A, B (FloatsXd): The factors, of one array library and type.
+    A, B (FloatsXd): The factors, of one array library and type. They are not copied.
     RETURNS (FloatsXd): The product, of the same array library.
     """
-    return torch2xp(xp2torch(A) @ xp2torch(B))
+    return torch2xp(torch.as_tensor(A) @ torch.as_tensor(B))
