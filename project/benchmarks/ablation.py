@@ -17,6 +17,7 @@ from methods import STUDIES, Method, get_settings
 from parts import check_share, write_part
 from settings import (
     Settings,
+    as_markdown,
     as_percent,
     check_names,
     get_model_defaults,
@@ -110,11 +111,11 @@ def make_markdown(
     RETURNS (str): The table as Markdown.
     """
     header = ["variant", *(f"{name} {TASKS[name].figure}" for name in names)]
-    lines = [header, ["---"] + ["---:"] * len(names)]
-    for variant, figures in table.items():
-        cells = (as_percent(summarise(figures[name])) for name in names)
-        lines.append([methods[variant].label, *cells])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    rows = [
+        [methods[variant].label, *(as_percent(summarise(figures[name])) for name in names)]
+        for variant, figures in table.items()
+    ]
+    return as_markdown(header, rows)
 
 
 def _write(output: Path, table: Dict[str, Any], names: List[str]) -> None:

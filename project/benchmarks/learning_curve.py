@@ -16,7 +16,7 @@ from wasabi import msg
 
 from methods import ENCODERS, get_settings
 from parts import check_share, write_part
-from settings import as_percent, check_names, summarise
+from settings import as_markdown, as_percent, check_names, summarise
 from tasks import TASKS
 from training import run
 
@@ -78,16 +78,26 @@ def main(
         by_share.setdefault(f"{share:g}", []).append(result["figure"])
         srsly.write_json(output, summarise_all(figures))
     for name in names:
-        msg.divider(f"{name} {TASKS[name].figure}")
-        rows = [
-            (
-                ENCODERS[method].label,
-                *(as_percent(summarise(found)) for found in by.values()),
-            )
-            for method, by in figures[name].items()
-        ]
-        header = ("method", *(f"{share:.0%}" for share in sorted(shares)))
-        msg.table(rows, header=header, divider=True)
+        print(make_markdown(name, figures[name]))
+
+
+def make_markdown(name: str, methods: Dict[str, Dict[str, List[float]]]) -> str:
+    """The figures of a benchmark as a table, mean and standard deviation over the seeds.
+
+    name (str): The benchmark.
+    methods (Dict[str, Dict[str, List[float]]]): By method and share, one a seed.
+    RETURNS (str): The table as Markdown, a column a share.
+    """
+    shares = list(dict.fromkeys(share for by_share in methods.values() for share in by_share))
+    header = [
+        f"{name} {TASKS[name].figure}",
+        *(f"{float(share):.0%}" for share in shares),
+    ]
+    rows = [
+        [ENCODERS[method].label, *(as_percent(summarise(by_share[x])) for x in shares)]
+        for method, by_share in methods.items()
+    ]
+    return as_markdown(header, rows)
 
 
 def summarise_all(figures: Dict[str, Any]) -> Dict[str, Any]:

@@ -6,7 +6,7 @@ from inspect import signature
 from pathlib import Path
 from random import shuffle
 from statistics import mean, stdev
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import srsly
 from spacy.util import fix_random_seed, get_lang_class, load_config, registry
@@ -150,6 +150,18 @@ def as_percent(summary: Dict[str, Optional[float]]) -> str:
     """A summary as it stands in a table, in percent."""
     text = f"{100 * summary['mean']:.1f}"
     return text if summary["stdev"] is None else f"{text} ± {100 * summary['stdev']:.1f}"
+
+
+def as_markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of figures as Markdown.
+
+    header (Sequence[str]): The heads of the columns, the first of which tells what the
+        rows are.
+    rows (Iterable[Sequence[str]]): The cells of each row.
+    RETURNS (str): The table.
+    """
+    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def _find(config: Config, name: str) -> Tuple[Optional[Dict[str, Any]], str]:
