@@ -1,8 +1,10 @@
 import string
+from functools import partial
 
 import pytest
 import torch
 from transformers import BertConfig, BertModel, BertTokenizerFast
+from wasabi.util import wrap
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +30,14 @@ def tiny_encoder(tmp_path_factory):
     BertModel(config).save_pretrained(path)
     BertTokenizerFast(str(path / "vocab.txt")).save_pretrained(path)
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def long_lines():
+    """Messages are not broken, wherever a path in them would fall."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wasabi.printer.wrap", partial(wrap, wrap_max=1000))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
