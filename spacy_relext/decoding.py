@@ -48,7 +48,7 @@ def get_records(
             columns.tolist(), scores.tolist(), main_head.tolist(), main_tail.tolist()
         )
     ]
-    # Anything more would double the time that docs with many relations take.
+    # Only where there is more to tell: it doubles the time of docs with many relations.
     if pairs.entity is not None or evidence is not None:
         bounds = numpy.append(0, numpy.cumsum(pairs.n_mentions)).tolist()
         mentions = [mention[start:end] for start, end in zip(bounds, bounds[1:])]

@@ -156,10 +156,17 @@ class RelationExtractor(TrainablePipe):
         RETURNS (Pairs): The pairs, in the order of the docs.
         """
         docs = list(docs)
-        pairs = self.pairs(docs, Pairs.all([self.entities(doc) for doc in docs]))
+        all_pairs = Pairs.all([self.entities(doc) for doc in docs])
+        pairs = self.pairs(docs, all_pairs)
         if not isinstance(pairs, Pairs):
             raise ValueError(
                 f"{self.name}: the pair generator must return Pairs, found: {type(pairs)}"
+            )
+        if pairs.mentions is not all_pairs.mentions:
+            raise ValueError(
+                f"{self.name}: the pair generator must return pairs of the entities that "
+                "it is given: make them of its argument, by Pairs.select or "
+                "dataclasses.replace"
             )
         doc_of_pair = pairs.doc[pairs.head]
         if (doc_of_pair[1:] < doc_of_pair[:-1]).any():

@@ -7,8 +7,7 @@ from typing import Callable, Dict, Hashable, Iterable, List, Optional, Sequence,
 from spacy.tokens import Doc, Span
 from spacy.util import registry
 
-from .layout import as_key
-from .pairs import Entity, get_entities
+from .pairs import Entity, as_key, get_entities
 from .relation import Relation, get_relations
 
 # What the keys of clusters of mentions in `doc.spans` begin with, as spacy-experimental

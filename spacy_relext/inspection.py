@@ -10,8 +10,7 @@ from spacy.util import filter_spans
 from .alignment import align_span
 from .candidates import PairGenerator
 from .grouping import Grouping, get_entity_relations, group_entities
-from .layout import as_key
-from .pairs import Pairs, get_entities
+from .pairs import Pairs, as_key, get_entities
 from .relation import Relation, has_relations
 from .scorer import score_relations
 

@@ -7,6 +7,7 @@ from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 from spacy.tokens import Doc, Span
 
+from .pairs import as_key
 from .relation import Relation
 
 # Font sizes: of the text, of a relation's label, of an entity's type.
@@ -120,11 +121,6 @@ def place_rows(
         _place_arcs(row.arcs, width)
         row.depths = stack([(box.left, box.right) for box in row.boxes])
     return rows
-
-
-def as_key(span: Span) -> Tuple[int, int, int]:
-    """What makes two spans of a doc the same mention."""
-    return span.start, span.end, span.label
 
 
 def stack(intervals: Sequence[Tuple[float, float]]) -> List[int]:

@@ -30,8 +30,8 @@ class Pairs:
         among the entities, int32.
     entity (Optional[Ints1d]): For each mention the index of its entity, ascending;
         None where each entity has one mention.
-    mentions (Sequence[Span]): The mentions themselves, for who makes relations of the
-        pairs.
+    mentions (Sequence[Span]): The span of each mention, which a relation is made of;
+        empty where nothing but scores is wanted.
     """
 
     doc: Ints1d
@@ -206,8 +206,13 @@ def get_entities(doc: Doc, spans_key: Optional[str] = None) -> List[Span]:
     if spans_key is None:
         return list(doc.ents)
     spans = doc.spans[spans_key] if spans_key in doc.spans else []
-    unique = {(span.start, span.end, span.label): span for span in spans if len(span)}
-    return [unique[bounds] for bounds in sorted(unique)]
+    unique = {as_key(span): span for span in spans if len(span)}
+    return [unique[key] for key in sorted(unique)]
+
+
+def as_key(span: Span) -> Tuple[int, int, int]:
+    """What makes two spans of a doc the same mention; sorted, they are in text order."""
+    return span.start, span.end, span.label
 
 
 def count_between(pairs: Pairs) -> Ints1d:

@@ -354,6 +354,10 @@ def test_generator_that_reorders_and_one_that_fails():
     pipe.pairs = lambda docs, pairs: None
     with pytest.raises(ValueError, match="must return Pairs"):
         pipe.candidates(docs)
+    # Pairs of other entities would become relations of the wrong ones.
+    pipe.pairs = lambda docs, pairs: type(pairs).all([pipe.entities(doc) for doc in docs])
+    with pytest.raises(ValueError, match="pairs of the entities that it is given"):
+        pipe.candidates(docs)
 
 
 def test_two_extractors_share_a_doc(trained):

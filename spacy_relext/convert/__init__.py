@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Callable, Dict, Iterator, NamedTuple, Optional, Sequence, Union
 
 from .brat import SUFFIXES as BRAT_SUFFIXES
-from .brat import BratWriter, is_brat, read_brat
+from .brat import is_brat, read_brat
+from .brat_writer import BratWriter
 from .doccano import is_doccano, read_doccano, write_doccano
 from .docred import is_docred, read_docred
 from .dygie import is_dygie, read_dygie

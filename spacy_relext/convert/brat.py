@@ -9,16 +9,12 @@ import re
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Set, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
-from spacy.tokens import Doc
-
-from ..layout import as_key
 from .files import decode, walk
 from .read import Head
 from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
-from .writers import get_annotations
 
 SUFFIXES = (".ann",)
 
@@ -29,8 +25,6 @@ ENTITY = re.compile(r"(\S+) (\d+ \d+(?:;\d+ \d+)*)")
 ARGUMENT = re.compile(r"([^\s:]+):(\S+)")
 # brat wants the name of a knowledge base before an id of it.
 KB_PREFIX = "KB:"
-# Characters of a file name.
-MAX_NAME = 100
 KIND = {"T": "entity", "R": "relation", "E": "relation", "*": "relation"}
 KIND.update({"A": "attribute", "M": "attribute", "N": "attribute", "#": "note"})
 
@@ -242,61 +236,3 @@ class _Standoff:
 def _leaves_out(text: str, entity: SourceEntity) -> bool:
     found = "".join(text[entity.start : entity.end].split())
     return entity.text is None or found != "".join(entity.text.split())
-
-
-class BratWriter:
-    """Writes a folder of brat's, two files a doc. Labels get `_` for a space, which brat
-    does not allow in them. Scores become notes."""
-
-    def __init__(self, path: Path):
-        """Begin a folder.
-
-        path (Path): The folder.
-        """
-        path.mkdir(parents=True, exist_ok=True)
-        self._folder = path
-        self._names: Set[str] = set()
-
-    def add(self, doc: Doc) -> None:
-        """Take a doc.
-
-        doc (Doc): The doc.
-        """
-        found = get_annotations(doc)
-        name = re.sub(r"[^\w.#-]+", "-", found.name)[-MAX_NAME:].strip(".-")
-        name = name or "doc"
-        if name in self._names:
-            name = f"{name}-{len(self._names) + 1}"
-        self._names.add(name)
-        lines = []
-        for i, span in enumerate(found.mentions, 1):
-            # Each line of text that an entity takes is a piece of it.
-            pieces = [
-                (span.start_char + match.start(), span.start_char + match.end())
-                for match in re.finditer(r"[^\r\n]+", span.text)
-            ]
-            offsets = ";".join(f"{start} {end}" for start, end in pieces)
-            said = " ".join(doc.text[start:end] for start, end in pieces)
-            lines.append(f"T{i}\t{_as_label(span.label_)} {offsets}\t{said}")
-            if span.kb_id_:
-                prefix = "" if ":" in span.kb_id_ else KB_PREFIX
-                lines.append(f"N{i}\tReference T{i} {prefix}{span.kb_id_}\t{said}")
-        for i, relation in enumerate(found.relations, 1):
-            head, tail = (
-                found.ids[as_key(end)] + 1 for end in (relation.head, relation.tail)
-            )
-            label = _as_label(relation.label)
-            lines.append(f"R{i}\t{label} Arg1:T{head} Arg2:T{tail}")
-            if relation.score < 1:
-                lines.append(f"#{i}\tAnnotatorNotes R{i}\tscore {relation.score:.3f}")
-        # In bytes, so that no system makes other line breaks of those that offsets count.
-        text, annotation = doc.text, "".join(f"{line}\n" for line in lines)
-        (self._folder / f"{name}.txt").write_bytes(text.encode("utf8"))
-        (self._folder / f"{name}.ann").write_bytes(annotation.encode("utf8"))
-
-    def close(self) -> None:
-        """Nothing is left to write."""
-
-
-def _as_label(label: str) -> str:
-    return re.sub(r"\s+", "_", label)

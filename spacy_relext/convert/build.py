@@ -9,7 +9,7 @@ from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
 from ..grouping import CLUSTERS_PREFIX
-from ..layout import as_key
+from ..pairs import as_key
 from ..relation import Relation, set_relations
 from .check import check_source, drop_all
 from .report import DROPPED, Report

@@ -6,7 +6,7 @@ from typing import Any, Dict, Iterator, List, Union
 
 from spacy.tokens import Doc
 
-from ..layout import as_key
+from ..pairs import as_key
 from .read import Head, build_each, read_records
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 from .writers import JsonLinesWriter, get_annotations

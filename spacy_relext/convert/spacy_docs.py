@@ -12,7 +12,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
 from ..grouping import CLUSTERS_PREFIX
-from ..layout import as_key
+from ..pairs import as_key
 from ..records import get_mentions
 from ..relation import get_relations
 from .build import ATTRIBUTES_KEY, SOURCE_KEY

@@ -16,7 +16,7 @@ from typing import (
 import srsly
 from spacy.tokens import Doc, Span
 
-from ..layout import as_key
+from ..pairs import as_key
 from ..records import get_mentions
 from ..relation import Relation, get_relations
 from .build import SOURCE_KEY

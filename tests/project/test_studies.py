@@ -67,7 +67,7 @@ def test_share_out_of_range(load, capsys, share):
     assert str(share) in capsys.readouterr().out
 
 
-def test_study_is_resumed(load, corpus, tmp_path, monkeypatch):
+def test_study_is_resumed(load, corpus, tmp_path, monkeypatch, capsys):
     curve = load("learning_curve")
     task = curve.TASKS["conll04"]
     folder = tmp_path / "corpora" / "conll04"
@@ -110,6 +110,9 @@ def test_study_is_resumed(load, corpus, tmp_path, monkeypatch):
     done = srsly.read_json(output)["conll04"]
     assert done["frozen"]["0.1"]["by_seed"] == [4 / 16, 6 / 16]
     assert done["fine-tuned"]["1"]["by_seed"] == [9 / 16]
+    header, _, frozen, fine_tuned = capsys.readouterr().out.strip().split("\n")[-4:]
+    assert header == "| conll04 rels_f | 10% | 100% |"
+    assert frozen == "| MiniLM, frozen | 31.2 ± 8.8 | 50.0 |"
 
 
 def test_methods_say_what_they_are(load):
