@@ -238,25 +238,35 @@ def test_entities_and_relations_are_kept(augmenters, name, doc, seed, handed_ove
 @pytest.mark.parametrize("name", NAME_WISE)
 @settings(max_examples=40, deadline=None)
 @given(doc=docs(), seed=st.integers(0, 9))
-def test_a_name_is_changed_as_a_whole_everywhere(augmenters, name, doc, seed):
+def test_an_entity_is_changed_as_a_whole_everywhere(augmenters, name, doc, seed):
     random.seed(seed)
     reference = only(augmenters[name], Example(NLP.make_doc(doc.text), doc)).reference
     key = "sc" if "group" in name else None
     entities, group = all_spans(doc), get_entities(doc, key)
     cuts = {cut for span in entities for cut in (span.start, span.end)}
-    # What the names of the doc became.
-    became = {}
+    moved_to = {}
     for old, moved in zip(entities, all_spans(reference)):
-        labels = {e.label_ for e in group if (e.start, e.end) == (old.start, old.end)}
+        moved_to[bounds(old)] = moved
         if not any(e.start < old.end and old.start < e.end for e in group):
             assert moved.text == old.text
-        elif labels == {old.label_} and not cuts & set(range(old.start + 1, old.end)):
-            new_texts = became.setdefault((" ".join(old.text.split()), old.label_), set())
-            new_texts.add(" ".join(moved.text.split()))
-    for (text, label), new_texts in became.items():
-        (new_text,) = new_texts
-        changed = [f"[{label}]"] if "mask" in name else NAMES.get(label, [])
-        assert new_text == text or new_text in changed
+    mentions = {}
+    for span in group:
+        text = " ".join(span.text.split())
+        entity = ("kb", span.kb_id_) if span.kb_id else ("id", span.id_)
+        entity = entity if entity[1] else ("text", text)
+        mentions.setdefault((span.label_, entity), []).append((span, text))
+    for (label, _), spans in mentions.items():
+        # Others that begin within a mention may change it, whatever becomes of its own.
+        became = [
+            (text, " ".join(moved_to[bounds(span)].text.split()))
+            for span, text in spans
+            if not cuts & set(range(span.start + 1, span.end))
+            and all(e.label == span.label for e in group if bounds(e)[:2] == bounds(span)[:2])
+        ]
+        changed = {f"[{label}]"} if "mask" in name else set(NAMES.get(label, []))
+        stays = all(new == text for text, new in became)
+        as_one = len({new for _, new in became}) == 1 and became[0][1] in changed
+        assert stays or (as_one and len(became) == len(spans))
 
 
 @pytest.mark.parametrize("name", ["mask_tokens", "mask_entities", "replace_entities"])
@@ -512,6 +522,62 @@ def test_replacements(names_path):
         assert relation.head.kb_id_ == relation.tail.kb_id_ == ""
         seen.add((ada.text, org.text))
     assert len(seen) == 4
+
+
+def test_an_entity_of_many_names_stays_one(tmp_path):
+    """What groups mentions by id finds the same entities as before."""
+
+    def make_linked(text, *entities):
+        example = make_example(make_doc(text), entities)
+        example.reference._.relations = [
+            Relation(example.reference.ents[0], example.reference.ents[-1], "TREATS")
+        ]
+        return example
+
+    names = [
+        make_linked("Aspirin |and |flu", (0, 1, "DRUG", "D1"), (2, 3, "ILL", "D2")),
+        make_linked("ASA |and |gout", (0, 1, "DRUG", "D1"), (2, 3, "ILL", "D3")),
+        make_linked("Heparin |and |croup", (0, 1, "DRUG", "D4"), (2, 3, "ILL")),
+    ]
+    path = tmp_path / "names.spacy"
+    DocBin(docs=[eg.reference for eg in names], store_user_data=True).to_disk(path)
+    augment = create_replace_entities_augmenter(1.0, path)
+    example = make_linked(
+        "Aspirin |or |ASA |for |flu |or |sniffles",
+        (0, 1, "DRUG", "D1"),
+        (2, 3, "DRUG", "D1"),
+        (4, 5, "ILL", "D2"),
+        (6, 7, "ILL"),
+    )
+    random.seed(0)
+    seen = set()
+    for _ in range(20):
+        new = only(augment, example).reference
+        assert [span.kb_id_ for span in new.ents] == ["D4", "D4", "D3", ""]
+        assert texts(new.ents)[:3] == ["Heparin", "Heparin", "gout"]
+        (relation,) = new._.relations
+        assert (relation.head, relation.head.kb_id_) == (new.ents[0], "D4")
+        seen.add(new.ents[3].text)
+    # What is not linked takes any name, and stays unlinked.
+    assert seen == {"croup"}
+    # Without a knowledge base, as clusters that were converted are.
+    example = make_linked(
+        "Aspirin |or |ASA |for |gout",
+        (0, 1, "DRUG", "", "a"),
+        (2, 3, "DRUG", "", "a"),
+        (4, 5, "ILL", "", "b"),
+    )
+    new = only(augment, example).reference
+    assert texts(new.ents) == ["Heparin", "Heparin", new.ents[2].text]
+    assert [span.id_ for span in new.ents] == ["a", "a", "b"]
+    # One mention that has to stay keeps the others.
+    example.reference.spans["part"] = [Span(example.reference, 2, 5, "PHRASE")]
+    example.reference.ents = [
+        make_span(example.reference, 0, 1, "DRUG", "D1"),
+        make_span(example.reference, 2, 4, "DRUG", "D1"),
+    ]
+    example.reference.spans["part"] = [Span(example.reference, 3, 5, "PHRASE")]
+    assert only(augment, example) is example
 
 
 def test_a_name_of_the_doc_is_no_replacement(names_path):

@@ -20,8 +20,8 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import registry
 
-from ..pairs import get_entities
-from .names import Names, normal_text
+from ..pairs import as_key, get_entities
+from .names import Name, Names, normal_text
 from .rebuild import Edit, iter_spans, rebuild_example
 
 Augmenter = Callable[[Language, Example], Iterator[Example]]
@@ -105,12 +105,13 @@ def create_mask_entities_augmenter(
     keep_original: bool = False,
 ) -> Augmenter:
     """Put an entity's type in the place of its text, so that a model cannot learn
-    names. Mentions of one text and type are masked all or none. A mention stays as
-    it is where it has no label or two, and where another span starts or ends
-    within it.
+    names. All mentions of an entity are masked, or none: those of one type and one
+    `kb_id`, where they have none one `ent_id`, where they have neither one text. An
+    entity stays as it is where a mention has no label or two, and where another span
+    starts or ends within one.
 
     level (float): The share of the examples to change, 0 to 1.
-    entity_share (float): The probability of each name to be masked, 0 to 1.
+    entity_share (float): The probability of each entity to be masked, 0 to 1.
     template (str): The text to put there; {label} stands for the type.
     spans_key (Optional[str]): None for `doc.ents`, else the group of `doc.spans`.
     keep_original (bool): Whether to yield the original too.
@@ -125,8 +126,9 @@ def create_mask_entities_augmenter(
         )
 
     def mask_entities(nlp: Language, doc: Doc) -> List[Edit]:
-        def fill_in(span: Span) -> Optional[str]:
-            return template.replace("{label}", span.label_) if span.label else None
+        def fill_in(span: Span) -> Optional[Name]:
+            text = template.replace("{label}", span.label_)
+            return Name(text, None) if span.label else None
 
         return _rename(nlp, doc, spans_key, entity_share, fill_in)
 
@@ -142,16 +144,17 @@ def create_replace_entities_augmenter(
     keep_original: bool = False,
 ) -> Augmenter:
     """Put the text of another entity of the same type in the place of an entity's.
-    Mentions of one text and type get the same text, others another; none gets a
-    text that its doc has already. A mention stays as it is where no text is left
-    for its type, where it has two labels, and where another span starts or ends
-    within it. The `kb_id` of a replaced mention, and of a span around it, and the
-    lemma are dropped: they name another thing.
+    All mentions of an entity, told as by `mask_entities`, get the same text, others
+    another; none gets a text that its doc has already. An entity stays as it is where no
+    text is left for its type, where a mention has two labels, and where another span
+    starts or ends within one. A `kb_id` becomes that of the other entity, which is one
+    that has an id where there are such of its type; that of a span around, and the lemma,
+    are dropped: they name another thing.
 
     level (float): The share of the examples to change, 0 to 1.
     path (Optional[Path]): The entities to draw from: a .spacy file, or a directory
         of such, read when it is first needed.
-    entity_share (float): The probability of each name to be replaced, 0 to 1.
+    entity_share (float): The probability of each entity to be replaced, 0 to 1.
     spans_key (Optional[str]): None for `doc.ents`, else the group of `doc.spans`,
         in the corpus to draw from as well.
     keep_original (bool): Whether to yield the original too.
@@ -163,20 +166,26 @@ def create_replace_entities_augmenter(
 
     def replace_entities(nlp: Language, doc: Doc) -> List[Edit]:
         known = names.read(nlp.vocab)
-        taken = {normal_text(span) for span in get_entities(doc, spans_key)}
+        mentions = get_entities(doc, spans_key)
+        taken = {normal_text(span) for span in mentions}
+        taken_ids = {span.kb_id_ for span in mentions if span.kb_id}
 
-        def draw(span: Span) -> Optional[str]:
+        def draw(span: Span) -> Optional[Name]:
             candidates = known.get(span.label_, [])
-            # One more than there are taken, so that one of them is free.
-            drawn = random.sample(candidates, min(len(candidates), len(taken) + 1))
-            free = next((name for name in drawn if name not in taken), None)
-            if free is not None:
-                taken.add(free)
-            return free
+            if span.kb_id:
+                candidates = [name for name in candidates if name.kb_id] or candidates
+            # One more than there are texts taken is enough, unless ids are taken too.
+            for n in (min(len(candidates), len(taken) + 1), len(candidates)):
+                for name in random.sample(candidates, n):
+                    if name.text not in taken and name.kb_id not in taken_ids:
+                        taken.add(name.text)
+                        taken_ids.update([name.kb_id] if span.kb_id and name.kb_id else [])
+                        return Name(name.text, name.kb_id if span.kb_id else "")
+            return None
 
         return _rename(nlp, doc, spans_key, entity_share, draw)
 
-    return _build_augmenter(replace_entities, level, keep_original, other_things=True)
+    return _build_augmenter(replace_entities, level, keep_original)
 
 
 @registry.augmenters("spacy-relext.chain_augmenters.v1")
@@ -213,14 +222,13 @@ def _build_augmenter(
     make_edits: Callable[[Language, Doc], List[Edit]],
     level: float,
     keep_original: bool,
-    other_things: bool = False,
 ) -> Augmenter:
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
         edits = make_edits(nlp, example.reference) if random.random() < level else []
         if keep_original or not edits:
             yield example
         if edits:
-            yield rebuild_example(nlp, example, edits, other_things)
+            yield rebuild_example(nlp, example, edits)
 
     return augment
 
@@ -230,23 +238,36 @@ def _rename(
     doc: Doc,
     spans_key: Optional[str],
     share: float,
-    draw: Callable[[Span], Optional[str]],
+    draw: Callable[[Span], Optional[Name]],
 ) -> List[Edit]:
-    """One new text (None for none) for all mentions of one text and type."""
-    texts: Dict[Tuple[str, int], Optional[str]] = {}
+    """One new text (None for none) for all mentions of one entity."""
+    mentions: Dict[Tuple, List[Span]] = {}
+    for span in get_entities(doc, spans_key):
+        mentions.setdefault(_which_entity(span), []).append(span)
+    free = {as_key(span) for span in _replaceable(doc, spans_key)}
     edits = []
-    for span in _replaceable(doc, spans_key):
-        key = (normal_text(span), span.label)
-        if key not in texts:
-            texts[key] = draw(span) if random.random() < share else None
-        text = texts[key]
-        if text is not None and text != span.text:
-            tokens = nlp.make_doc(text)
-            spaces = [bool(token.whitespace_) for token in tokens]
-            spaces[-1] = bool(span[-1].whitespace_)
-            words = [token.text for token in tokens]
-            edits.append(Edit(span.start, span.end, words, spaces))
+    for spans in mentions.values():
+        if not free.issuperset(map(as_key, spans)) or random.random() >= share:
+            continue
+        new = draw(spans[0])
+        if new is None:
+            continue
+        tokens = nlp.make_doc(new.text)
+        for span in spans:
+            if new.text != span.text:
+                spaces = [bool(token.whitespace_) for token in tokens]
+                spaces[-1] = bool(span[-1].whitespace_)
+                words = [token.text for token in tokens]
+                edits.append(Edit(span.start, span.end, words, spaces, new.kb_id))
     return edits
+
+
+def _which_entity(span: Span) -> Tuple:
+    if span.kb_id:
+        return span.label, "kb_id", span.kb_id
+    if span.id:
+        return span.label, "ent_id", span.id
+    return span.label, "text", normal_text(span)
 
 
 def _replaceable(doc: Doc, spans_key: Optional[str]) -> List[Span]:

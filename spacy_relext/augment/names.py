@@ -1,7 +1,7 @@
 """Where the texts come from that entities are replaced by."""
 
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, List, NamedTuple, Optional
 
 from spacy.tokens import Span
 from spacy.training import Corpus
@@ -12,8 +12,20 @@ from spacy.vocab import Vocab
 from ..pairs import get_entities
 
 
+class Name(NamedTuple):
+    """What an entity is called.
+
+    text (str): The text, with single spaces.
+    kb_id (Optional[str]): The id of what it names in a knowledge base, "" where it has
+        none; None for a new name of the same thing.
+    """
+
+    text: str
+    kb_id: Optional[str]
+
+
 class Names:
-    """The texts of the entities of a corpus, by type.
+    """The names of the entities of a corpus, by type.
 
     path (Optional[Path]): A .spacy file, or a directory of such.
     spans_key (Optional[str]): None for `doc.ents`, else the group of `doc.spans`.
@@ -28,29 +40,33 @@ class Names:
             )
         self._path = path
         self._spans_key = spans_key
-        self._names: Optional[Dict[str, List[str]]] = None
+        self._names: Optional[Dict[str, List[Name]]] = None
 
-    def read(self, vocab: Vocab) -> Dict[str, List[str]]:
-        """The texts, each once a type; the corpus is read by the first call.
+    def read(self, vocab: Vocab) -> Dict[str, List[Name]]:
+        """The names, each text once a type, with the first id that it has; the corpus
+        is read by the first call.
 
         vocab (Vocab): What to read the corpus with.
-        RETURNS (Dict[str, List[str]]): For each type the texts.
+        RETURNS (Dict[str, List[Name]]): For each type the names.
         RAISES (ValueError): Where the corpus has no entities.
         """
         if self._names is None:
-            names: Dict[str, Dict[str, None]] = {}
+            names: Dict[str, Dict[str, str]] = {}
             locations = walk_corpus(self._path, FILE_TYPE)
             for doc in Corpus(self._path).read_docbin(vocab, locations):
                 for span in get_entities(doc, self._spans_key):
-                    if normal_text(span):
-                        names.setdefault(span.label_, {})[normal_text(span)] = None
-            if not names:
+                    text, ids = normal_text(span), names.setdefault(span.label_, {})
+                    if text:
+                        ids[text] = ids.get(text) or span.kb_id_
+            if not any(names.values()):
                 group = f"doc.spans[{self._spans_key!r}]" if self._spans_key else "doc.ents"
                 raise ValueError(
                     "spacy-relext.replace_entities.v1: path must lead to docs with "
                     f"entities, found: {self._path}, whose docs have none in {group}"
                 )
-            self._names = {label: list(texts) for label, texts in names.items()}
+            self._names = {
+                label: [Name(*item) for item in ids.items()] for label, ids in names.items()
+            }
         return self._names
 
 

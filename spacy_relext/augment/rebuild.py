@@ -3,7 +3,7 @@
 from copy import deepcopy
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Collection, Iterator, List, Set, Tuple
+from typing import Any, Collection, Iterator, List, Optional, Set, Tuple
 
 import numpy
 from spacy.language import Language
@@ -29,17 +29,18 @@ class Edit:
     start, end (int): The tokens that are replaced, end exclusive.
     words (List[str]): The words, at least one.
     spaces (List[bool]): Whether a space follows each of them.
+    kb_id (Optional[str]): The id of what they name, "" where it has none; None where it
+        is the same thing as before.
     """
 
     start: int
     end: int
     words: List[str]
     spaces: List[bool]
+    kb_id: Optional[str] = None
 
 
-def rebuild_example(
-    nlp: Language, example: Example, edits: List[Edit], other_things: bool = False
-) -> Example:
+def rebuild_example(nlp: Language, example: Example, edits: List[Edit]) -> Example:
     """A copy of an example with other words in the reference. The predicted doc is
     tokenised anew, as by spaCy's own augmenters, and gets the entities of the
     reference where the old one had entities or groups of spans.
@@ -50,14 +51,13 @@ def rebuild_example(
     nlp (Language): The pipeline, for its tokenizer.
     example (Example): The example.
     edits (List[Edit]): As `rebuild` takes them.
-    other_things (bool): As `rebuild` takes it.
     RETURNS (Example): The copy.
     """
-    reference, new = rebuild(example.reference, edits, other_things)
+    reference, new = rebuild(example.reference, edits)
     rebuilt = Example(_make_predicted(nlp, reference), reference)
     joined = _find_joined(rebuilt, new)
     if joined:
-        reference, _ = rebuild(example.reference, edits, other_things, apart=joined)
+        reference, _ = rebuild(example.reference, edits, apart=joined)
         rebuilt = Example(_make_predicted(nlp, reference), reference)
     if example.predicted.has_annotation("ENT_IOB"):
         hand_entities_over(rebuilt)
@@ -67,21 +67,17 @@ def rebuild_example(
 
 
 def rebuild(
-    doc: Doc,
-    edits: List[Edit],
-    other_things: bool = False,
-    apart: Collection[int] = (),
+    doc: Doc, edits: List[Edit], apart: Collection[int] = ()
 ) -> Tuple[Doc, Set[int]]:
     """A copy of a doc with other words, and with its entities, span groups and
     relations. Token annotation is kept where one token takes the place of one;
     dependents of a token that is gone have no head then. Categories and user data
-    of the doc are kept, custom attributes of tokens and spans are not.
+    of the doc are kept, custom attributes of tokens and spans are not. Words that name
+    another thing have no lemma, and a span around them names nothing known.
 
     doc (Doc): The doc.
     edits (List[Edit]): The new words. Edits do not overlap, and no span of the doc
         starts or ends within one.
-    other_things (bool): Whether the new words name other things, so that `kb_id`
-        and lemma hold no more.
     apart (Collection[int]): Tokens of the copy to put a space before.
     RETURNS (Tuple[Doc, Set[int]]): The copy, and which of its tokens are new.
     """
@@ -114,17 +110,24 @@ def rebuild(
         user_data={k: deepcopy(v) for k, v in doc.user_data.items() if _is_of_doc(k)},
     )
     copy.cats = dict(doc.cats)
-    is_new = changed[origin]
-    _copy_attributes(doc, copy, origin, one_to_one, position, is_new & other_things)
+    renamed = numpy.zeros(len(doc), dtype=bool)
+    new_ids = {}
+    for edit in edits:
+        if edit.kb_id is not None:
+            renamed[edit.start : edit.end] = True
+            new_ids[edit.start, edit.end] = edit.kb_id
+    _copy_attributes(doc, copy, origin, one_to_one, position, renamed[origin])
 
     def move(span: Span) -> Span:
-        renamed = other_things and changed[span.start : span.end].any()
+        kb_id = span.kb_id_
+        if renamed[span.start : span.end].any():
+            kb_id = new_ids.get((span.start, span.end), "")
         return Span(
             copy,
             int(position[span.start]),
             int(position[span.end]),
             label=span.label,
-            kb_id=0 if renamed else span.kb_id,
+            kb_id=kb_id,
             span_id=span.id,
         )
 
@@ -157,7 +160,7 @@ def rebuild(
             for relation in get_relations(doc)
         )
         set_relations(copy, moved)
-    return copy, set(numpy.flatnonzero(is_new).tolist())
+    return copy, set(numpy.flatnonzero(changed[origin]).tolist())
 
 
 def iter_spans(doc: Doc) -> Iterator[Span]:
