@@ -11,6 +11,7 @@ from methods import ENCODERS
 from tasks import TASKS
 
 try:
+    import matplotlib
     from matplotlib.figure import Figure
 except ImportError:
     msg.fail(
@@ -40,8 +41,9 @@ def main(
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
     output.parent.mkdir(parents=True, exist_ok=True)
-    # Without the date, so that the same figures make the same file.
-    figure.savefig(output, metadata={"Date": None})
+    # Without date and random ids, so that the same figures make the same file.
+    with matplotlib.rc_context({"svg.hashsalt": "relext"}):
+        figure.savefig(output, metadata={"Date": None})
     msg.good(f"Drew {output}")
 
 
