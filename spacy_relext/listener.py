@@ -10,6 +10,7 @@ from spacy.tokens import Doc
 from spacy.util import registry
 from spacy_transformers.data_classes import TransformerData
 from spacy_transformers.layers import TransformerListener, trfs2arrays
+from spacy_transformers.layers.listener import forward as listen
 from thinc.api import Model, chain, to_numpy
 from thinc.types import Floats2d, Ints1d, Ragged
 
@@ -29,24 +30,29 @@ def build_transformer_listener(
     upstream (str): Name of the transformer, "*" for any.
     RETURNS (Model[List[Doc], List[Floats2d]]): The listener.
     """
-    listener = TransformerListener(upstream_name=upstream)
-    model: Model = chain(listener, most_context(), trfs2arrays(pooling, grad_factor))
+    listener = MostContextListener(upstream)
+    model: Model = chain(listener, trfs2arrays(pooling, grad_factor))
     model.set_ref("listener", listener)
     return model
 
 
-def most_context() -> Model[List[TransformerData], List[TransformerData]]:
+class MostContextListener(TransformerListener):
     """Align each token with its pieces in one window alone, that in which the fewest
-    pieces on its shorter side are the most."""
-    return Model("most_context", forward)
+    pieces on its shorter side are the most.
+
+    The layers are as many as with the other listener: spaCy saves what it puts in the
+    place of either as if it were the other's.
+    """
+
+    def __init__(self, upstream_name: str) -> None:
+        super().__init__(upstream_name)
+        Model.__init__(self, name=self.name, forward=forward, dims={"nO": None})
 
 
 def forward(
-    model: Model, trf_datas: List[TransformerData], is_train: bool
+    model: MostContextListener, docs: List[Doc], is_train: bool
 ) -> Tuple[List[TransformerData], Callable]:
-    def backprop(d_trf_datas: List[TransformerData]) -> List[TransformerData]:
-        return d_trf_datas
-
+    trf_datas, backprop = listen(model, docs, is_train)
     return [_select_windows(trf_data) for trf_data in trf_datas], backprop
 
 

@@ -8,6 +8,8 @@ from spacy.training import Example
 
 from spacy_relext.listener import choose_windows
 
+from .test_extractor import make_examples
+
 
 @settings(deadline=None, max_examples=60)
 @given(
@@ -88,6 +90,22 @@ def test_vectors_are_those_of_the_best_window(tiny_encoder):
     found = vectors(nlp, doc)
     numpy.testing.assert_allclose(found[:5], vectors(nlp, first)[:5], rtol=1e-4, atol=1e-5)
     numpy.testing.assert_allclose(found[5:], vectors(nlp, second)[1:], rtol=1e-4, atol=1e-5)
+
+
+def test_what_replaces_it_is_saved_and_averages_as_the_other(tiny_encoder, tmp_path):
+    found = []
+    for architecture, folder in ((OURS, tmp_path / "ours"), (THEIRS, tmp_path / "theirs")):
+        nlp = make_nlp(tiny_encoder, architecture, 4, 2)
+        nlp.initialize(lambda: make_examples(nlp))
+        nlp.replace_listeners("transformer", "relation_extractor", ["model.tok2vec"])
+        nlp.remove_pipe("transformer")
+        nlp.to_disk(folder)
+        doc = Doc(nlp.vocab, words=["a", "b", "c", "d", "e", "f"])
+        for pipeline in (nlp, spacy.load(folder)):
+            encoder = pipeline.get_pipe("relation_extractor").model.get_ref("tok2vec")
+            found.append(encoder.predict([doc])[0])
+    for others in found[1:]:
+        numpy.testing.assert_allclose(others, found[0], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("words", [["one"], ["a", "b", "c"]])
