@@ -1,9 +1,11 @@
 """Random parts of a training set."""
 
+from functools import lru_cache
 from pathlib import Path
 from random import Random
+from typing import Tuple
 
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 from spacy.training.corpus import FILE_TYPE, walk_corpus
 from spacy.vocab import Vocab
 from wasabi import msg
@@ -27,14 +29,20 @@ def write_part(source: Path, folder: Path, share: float, seed: int) -> Path:
     seed (int): Of the choice. A smaller part of the same seed lies within a larger.
     RETURNS (Path): The .spacy file written, by the corpus and the share.
     """
-    vocab = Vocab()
-    docs = [
-        doc
-        for path in walk_corpus(source, FILE_TYPE)
-        for doc in DocBin().from_disk(path).get_docs(vocab)
-    ]
+    docs = list(_read(source))
     Random(seed).shuffle(docs)
     output = folder / f"{source.stem}-{share:g}.spacy"
     part = docs[: max(1, round(share * len(docs)))]
     DocBin(docs=part, store_user_data=True).to_disk(output)
     return output
+
+
+# A study asks for many parts of a few corpora.
+@lru_cache
+def _read(source: Path) -> Tuple[Doc, ...]:
+    vocab = Vocab()
+    return tuple(
+        doc
+        for path in walk_corpus(source, FILE_TYPE)
+        for doc in DocBin().from_disk(path).get_docs(vocab)
+    )
