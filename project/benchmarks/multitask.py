@@ -89,10 +89,12 @@ def train_once(
     RETURNS (Path): The folder of the best model.
     """
     best = output / "model-best"
-    if (output / "model-last").exists():
+    if output.exists():
         msg.info(f"Trained before: {best}")
         return best
     msg.divider(output.name)
+    # It has its name when it is complete: spaCy saves a model at each score.
+    unfinished = output.with_name(f"{output.name}.unfinished")
     config = load_config(config_path, overrides=settings, interpolate=False)
     if only:
         for name in set(JOINT) - {"transformer", only}:
@@ -102,7 +104,8 @@ def train_once(
         config["training"]["score_weights"] = {"ents_f": 1.0}
     with make_tempdir() as folder:
         config.to_disk(folder / "config.cfg")
-        train(folder / "config.cfg", output, use_gpu=gpu_id)
+        train(folder / "config.cfg", unfinished, use_gpu=gpu_id)
+    unfinished.rename(output)
     return best
 
 
