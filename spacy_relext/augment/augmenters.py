@@ -178,9 +178,10 @@ def create_replace_entities_augmenter(
             for n in (min(len(candidates), len(taken) + 1), len(candidates)):
                 for name in random.sample(candidates, n):
                     if name.text not in taken and name.kb_id not in taken_ids:
+                        kb_id = name.kb_id if span.kb_id else ""
                         taken.add(name.text)
-                        taken_ids.update([name.kb_id] if span.kb_id and name.kb_id else [])
-                        return Name(name.text, name.kb_id if span.kb_id else "")
+                        taken_ids.update({kb_id} - {""})
+                        return Name(name.text, kb_id)
             return None
 
         return _rename(nlp, doc, spans_key, entity_share, draw)
