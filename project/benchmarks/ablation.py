@@ -21,6 +21,7 @@ from settings import (
     as_percent,
     check_names,
     get_model_defaults,
+    get_model_options,
     read_settings,
     summarise,
 )
@@ -67,7 +68,8 @@ def main(
         base = {**task.settings, **read_settings(options)}
         settings = get_settings(method, base)
         # What a variant says may be what the recipe says already.
-        stem = variant if differs(settings, base) else next(iter(methods))
+        departs = differs(settings, base, task.config)
+        stem = variant if departs else next(iter(methods))
         with make_tempdir() as folder:
             train_path = corpus / name / f"{split or task.tune_train}.spacy"
             if share < 1:
@@ -89,15 +91,16 @@ def main(
     print(make_markdown(table, methods, names))
 
 
-def differs(settings: Settings, base: Settings) -> bool:
+def differs(settings: Settings, base: Settings, config: Path) -> bool:
     """Whether a variant is another than the recipe.
 
     settings (Dict[str, Any]): The settings of the variant.
-    base (Dict[str, Any]): Those of the recipe; all else are the model's defaults.
+    base (Dict[str, Any]): Those of the recipe.
+    config (Path): The config of the recipe; what it leaves out is the model's default.
     RETURNS (bool): Whether it is.
     """
-    defaults = get_model_defaults()
-    return {**defaults, **settings} != {**defaults, **base}
+    values = {**get_model_defaults(), **get_model_options(config)}
+    return {**values, **settings} != {**values, **base}
 
 
 def make_markdown(

@@ -5,7 +5,10 @@ import pytest
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
-BENCHMARKS = Path(__file__).parents[2] / "project" / "benchmarks"
+ROOT = Path(__file__).parents[2]
+BENCHMARKS = ROOT / "project" / "benchmarks"
+CONFIG = ROOT / "project" / "configs" / "benchmark.cfg"
+DOCUMENT_CONFIG = ROOT / "configs" / "document.cfg"
 
 MODULES = (
     "ablation",
@@ -47,7 +50,7 @@ def test_variants_are_not_all_the_recipe(ablation):
         same = [
             name
             for name, method in methods.items()
-            if not ablation.differs(ablation.get_settings(method, base), base)
+            if not ablation.differs(ablation.get_settings(method, base), base, CONFIG)
         ]
         # The first is the recipe, and of each option of the model one value is.
         assert same[:1] in ([], [next(iter(methods))])
@@ -57,8 +60,12 @@ def test_variants_are_not_all_the_recipe(ablation):
 def test_variant_of_the_recipe_s_value_is_the_recipe(ablation):
     none = ablation.STUDIES["parts"]["context-none"]
     context = {"components.relation_extractor.model.context": None}
-    assert ablation.differs(ablation.get_settings(none, {}), {})
-    assert not ablation.differs(ablation.get_settings(none, context), context)
+    assert ablation.differs(ablation.get_settings(none, {}), {}, CONFIG)
+    assert not ablation.differs(ablation.get_settings(none, context), context, CONFIG)
+    # What is the model's default is not the recipe where the config says otherwise.
+    for name, is_other in (("context-max", True), ("context-attention", False)):
+        settings = ablation.STUDIES["parts"][name].settings
+        assert ablation.differs(settings, {}, DOCUMENT_CONFIG) == is_other
 
 
 def test_setup_says_the_defaults_of_the_model(ablation):

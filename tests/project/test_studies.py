@@ -1,3 +1,4 @@
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -7,14 +8,16 @@ import srsly
 from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
-from spacy_relext import Relation, set_relations
+from spacy_relext import Relation, get_relations, set_relations
 
+from .. import test_documents
 from ..test_extractor import make_examples
 from ..test_extractor import make_nlp as make_extractor
 
 BENCHMARKS = Path(__file__).parents[2] / "project" / "benchmarks"
 MODULES = (
     "cost",
+    "evidence",
     "languages",
     "learning_curve",
     "methods",
@@ -202,3 +205,27 @@ def test_pairs_of_a_corpus(load, tmp_path):
     types = ("PERSON", "PERSON")
     assert list(languages.iter_pairs(path)) == [(types, set()), (types, {"MET"})]
     assert list(languages.iter_pairs(path, ["MET"])) == [(types, {"MET"}), (types, set())]
+
+
+def test_evidence_is_held_against_the_annotated_sentences(load, tmp_path):
+    nlp = test_documents.train()
+    nlp.to_disk(tmp_path / "model")
+    docs = [eg.reference for eg in test_documents.make_examples(nlp)]
+    # The closest mentions of the one stand in the second sentence, of the other in the
+    # first; a relation without evidence does not count.
+    for doc, evidence in ((docs[0], slice(0, 2)), (docs[2], slice(1, 2))):
+        (relation,) = get_relations(doc)
+        sents = tuple(doc.sents)[evidence]
+        set_relations(doc, [dataclasses.replace(relation, evidence=sents)])
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "docs.spacy")
+    load("evidence").main(
+        tmp_path / "model", tmp_path / "docs.spacy", tmp_path / "out.json", [0.0, 1.0]
+    )
+    found = srsly.read_json(tmp_path / "out.json")
+    assert found["relations"] == 2
+    # One of the two sentences that are named is annotated, of three that are.
+    closest = found["closest mentions"]
+    assert (closest["p"], round(closest["r"], 3), closest["f"]) == (0.5, 0.333, 0.4)
+    # All four sentences are named, and none.
+    assert (found["0.0"]["p"], found["0.0"]["r"]) == (0.75, 1.0)
+    assert found["1.0"] == {"p": 0.0, "r": 0.0, "f": 0.0}
