@@ -195,6 +195,23 @@ IMBALANCE = {
     "adaptive": _weigh("adaptive threshold", "adaptive_threshold"),
 }
 
+FEW = {
+    "recipe": Method("recipe", min_steps=MIN_STEPS),
+    "positive-weight": _weigh("positive weight 5", positive_weight=5.0),
+    "dropout": Method("dropout 0.3", {"training.dropout": 0.3}, min_steps=MIN_STEPS),
+    "small-batches": Method(
+        "batches of 240 words, twice the epochs",
+        {"training.batcher.size": 240},
+        epochs=2.0,
+        min_steps=MIN_STEPS,
+    ),
+    "unclipped": Method(
+        "gradients clipped at 100, not at 1",
+        {f"{OPTIMIZER}.grad_clip": 100.0},
+        min_steps=MIN_STEPS,
+    ),
+}
+
 DOCUMENTS = {
     "recipe": Method("entities: attention context, bilinear, adaptive threshold"),
     "mention": Method(
@@ -223,5 +240,6 @@ STUDIES: Dict[str, Dict[str, Method]] = {
     "policies": POLICIES,
     "augmenters": AUGMENTERS,
     "imbalance": IMBALANCE,
+    "few": FEW,
     "documents": DOCUMENTS,
 }

@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, List
 import srsly
 from wasabi import msg
 
-from settings import as_percent, summarise
+from settings import as_percent, read_result, summarise
 
 
 def run_seeds(
@@ -31,7 +31,7 @@ def run_seeds(
     results = []
     for seed in seeds:
         done = output.parent / output.stem / f"seed-{seed}.json"
-        if done.exists() and srsly.read_json(done)["setup"] == setup:
+        if read_result(done, setup) is not None:
             msg.info(f"Trained before: {done}")
         else:
             msg.divider(f"{title}, seed {seed}")

@@ -135,6 +135,22 @@ def check_names(what: str, found: Iterable[str], known: Iterable[str]) -> None:
             msg.fail(f"No such {what}: {name}", f"There are: {', '.join(known)}", exits=1)
 
 
+def read_result(path: Path, setup: Settings) -> Optional[Dict[str, Any]]:
+    """What was measured before.
+
+    path (Path): JSON file.
+    setup (Dict[str, Any]): What it has to have been measured with.
+    RETURNS (Optional[Dict[str, Any]]): What stands there; None where there is no such
+        file, or it is of another setup.
+    """
+    if not path.exists():
+        return None
+    result = dict(srsly.read_json(path))
+    # A number that is read may be another in its last digit than that which was written.
+    as_read = srsly.json_loads(srsly.json_dumps(setup))
+    return result if result["setup"] == as_read else None
+
+
 def summarise(figures: List[float]) -> Dict[str, Optional[float]]:
     """Mean and sample standard deviation over the seeds.
 

@@ -13,7 +13,13 @@ from spacy.language import Language
 from spacy.util import make_tempdir
 from wasabi import msg
 
-from settings import Settings, get_model_defaults, get_model_options, make_config
+from settings import (
+    Settings,
+    get_model_defaults,
+    get_model_options,
+    make_config,
+    read_result,
+)
 from tasks import Task
 
 # How often, at the most, a training is looked at.
@@ -71,11 +77,10 @@ def run(
         setup["min_steps"] = min_steps
     if task.choose_threshold:
         setup["threshold_on"] = watch_path.stem
-    if output.exists():
-        result = dict(srsly.read_json(output))
-        if result["setup"] == setup:
-            msg.info(f"Trained before: {output}")
-            return result
+    before = read_result(output, setup)
+    if before is not None:
+        msg.info(f"Trained before: {output}")
+        return before
     msg.divider(f"{train_path.parent.name}, {output.stem}")
     paths = {"paths.train": str(train_path), "paths.dev": str(watch_path)}
     config = make_config(config_path, {**settings, **paths}, min_steps)

@@ -2,6 +2,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import srsly
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
@@ -116,6 +117,17 @@ def test_config_takes_sections_and_refuses_unknown_ones(ablation, corpus, capsys
     with pytest.raises(SystemExit):
         make_config(CONFIG, {**corpus, "trainnig.max_epochs": 4})
     assert "trainnig.max_epochs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("value", [0.3, 2e-4, 1 / 3, 5, "max", None, ["max", "attention"]])
+def test_what_was_measured_is_known_again(ablation, tmp_path, value):
+    from settings import read_result
+
+    path, setup = tmp_path / "seed-0.json", {"settings": {"training.dropout": value}}
+    assert read_result(path, setup) is None
+    srsly.write_json(path, {"figure": 0.5, "setup": setup})
+    assert read_result(path, setup)["figure"] == 0.5
+    assert read_result(path, {"settings": {"training.dropout": 0.25}}) is None
 
 
 def test_table(ablation):
