@@ -1,6 +1,6 @@
 """The model of the relation extractor, composed of the layers."""
 
-from typing import List, Optional, Tuple, Union
+from typing import List, Optional, Tuple
 
 from spacy.tokens import Doc
 from spacy.util import registry
@@ -23,7 +23,6 @@ from .layers import (
     max_context,
     rectify,
     score_pairs,
-    sum_contexts,
 )
 from .pairs import Pairs
 
@@ -40,7 +39,7 @@ def build_relation_model(
     mention_pooling: str = "logsumexp",
     type_width: int = 32,
     distance: bool = True,
-    context: Union[str, List[str], None] = "max",
+    context: Optional[str] = "max",
     group_width: int = 0,
     block_size: int = 4096,
     nO: Optional[int] = None,
@@ -62,9 +61,9 @@ def build_relation_model(
         many: "logsumexp", "max" or "mean".
     type_width (int): Width of the embedding of the entities' labels; 0 for none.
     distance (bool): Whether to embed the distance and the order of the mentions.
-    context (Union[str, List[str], None]): What else a pair sees: "max" (maximum over the
-        tokens between the closest mentions), "attention" (factorised attention over the
-        doc), a list of both, whose vectors are added up, or None.
+    context (Optional[str]): What else a pair sees: "max" (maximum over the tokens
+        between the closest mentions), "attention" (factorised attention over the doc) or
+        None.
     group_width (int): Number of features of a group for bilinear scoring, a divisor of
         `hidden_width`; 0 for the sum.
     block_size (int): Number of pairs scored at a time in prediction, which bounds
@@ -74,13 +73,11 @@ def build_relation_model(
         logits, one row a pair.
     RAISES (ValueError): Where an option is out of its range.
     """
-    contexts = [context] if isinstance(context, str) else context or []
-    _check_options(hidden_width, depth, type_width, contexts, group_width, block_size)
+    _check_options(hidden_width, depth, type_width, context, group_width, block_size)
     embed_type = HashEmbed(type_width, N_TYPE_ROWS) if type_width else None
     hidden = [Relu(hidden_width, dropout=0.0) for _ in range(depth - 1)]
     output = linear(nO)
     pair_width = 2 * hidden_width if group_width else hidden_width
-    seen = [CONTEXTS[name](pair_width) for name in contexts]
     score = score_pairs(
         entities=chain(
             entity_vectors(pooling, mention_pooling, embed_type), Dropout(0.0)
@@ -90,7 +87,7 @@ def build_relation_model(
         width=hidden_width,
         pair_width=pair_width,
         distance=distance,
-        context=sum_contexts(seen) if len(seen) > 1 else next(iter(seen), None),
+        context=CONTEXTS[context](pair_width) if context else None,
         block_size=block_size,
     )
     model = chain(with_getitem(0, chain(tok2vec, flatten_tokens())), score)
@@ -104,7 +101,7 @@ def _check_options(
     hidden_width: int,
     depth: int,
     type_width: int,
-    contexts: List[str],
+    context: Optional[str],
     group_width: int,
     block_size: int,
 ) -> None:
@@ -125,8 +122,8 @@ def _check_options(
             "spacy-relext.RelationModel.v1: group_width must divide hidden_width, found: "
             f"{group_width} and {hidden_width}"
         )
-    if len(set(contexts)) < len(contexts) or not set(contexts) <= set(CONTEXTS):
+    if context and context not in CONTEXTS:
         raise ValueError(
-            f"spacy-relext.RelationModel.v1: context must be {', '.join(CONTEXTS)}, a list "
-            f"of them, each once, or null, found: {', '.join(contexts)}"
+            "spacy-relext.RelationModel.v1: context must be one of "
+            f"{', '.join(CONTEXTS)} or null, found: {context!r}"
         )

@@ -1,6 +1,6 @@
 """The sentences that tell of a relation, by what the model looks at."""
 
-from typing import List, Optional, Sequence
+from typing import List, Sequence
 
 import numpy
 from spacy.tokens import Doc, Span
@@ -17,7 +17,7 @@ def find_evidence(
     al. 2023, "DREEAM: Guiding Attention with Evidence for Improving Document-Level
     Relation Extraction", without the guidance.
 
-    model (Model): A RelationModel with attention in its `context`, trained.
+    model (Model): A RelationModel with `context = "attention"`, trained.
     docs (Sequence[Doc]): The docs. Those without sentence boundaries have no evidence.
     pairs (Pairs): The pairs, in the order of the docs.
     share (float): The least share of the attention, 0 to 1.
@@ -29,8 +29,9 @@ def find_evidence(
     tokens, _ = model.layers[0].predict((docs, pairs))
     score = model.get_ref("score_pairs")
     entities = score.layers[0].predict((tokens, pairs))
-    attention = _find_attention(model)
-    for i, rows, weights in get_attention(attention, (tokens, entities, pairs)):
+    for i, rows, weights in get_attention(
+        score.get_ref("context"), (tokens, entities, pairs)
+    ):
         if not docs[i].has_annotation("SENT_START"):
             continue
         sents = list(docs[i].sents)
@@ -47,11 +48,6 @@ def can_find_evidence(model: Model) -> bool:
     model (Model): The model.
     RETURNS (bool): Whether it has an attention context.
     """
-    return _find_attention(model) is not None
-
-
-def _find_attention(model: Model) -> Optional[Model]:
     score = model.maybe_get_ref("score_pairs")
     context = None if score is None else score.maybe_get_ref("context")
-    layers = [] if context is None else context.walk()
-    return next((layer for layer in layers if layer.name == "attention_context"), None)
+    return context is not None and context.name == "attention_context"

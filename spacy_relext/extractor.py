@@ -72,7 +72,7 @@ class RelationExtractor(TrainablePipe):
             None for all.
         evidence_share (Optional[float]): The share of a pair's attention, 0 to 1, that
             makes a sentence the evidence of its relation; None for no evidence. The
-            model must have attention in its context, and the docs sentences.
+            model must have an attention context, and the docs sentences.
         scorer (Optional[Callable]): The scoring method.
         RAISES (ValueError): Where `max_pairs_per_doc` is below 1, `evidence_share` is
             out of its range or not for this model, or another package registered
@@ -91,8 +91,8 @@ class RelationExtractor(TrainablePipe):
             )
         if evidence_share is not None and not can_find_evidence(model):
             raise ValueError(
-                f"{name}: evidence_share needs a model with attention in its context, as "
-                "that tells what is evidence"
+                f"{name}: evidence_share needs a model that has "
+                'context = "attention", as its attention tells what is evidence'
             )
         self.vocab = nlp.vocab
         self.model = model

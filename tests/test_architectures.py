@@ -44,8 +44,7 @@ def test_encoder_sits_where_listeners_are_replaced(sample):
 @pytest.mark.parametrize(
     "pooling, type_width, distance, context, depth",
     list(itertools.product(
-        ["mean", "max", "first_last"], [0, 4], [True, False],
-        [None, "max", "attention", ["max", "attention"]], [1, 2]
+        ["mean", "max", "first_last"], [0, 4], [True, False], [None, "max", "attention"], [1, 2]
     )),
 )
 def test_every_choice_trains_and_reloads(sample, pooling, type_width, distance, context, depth):
@@ -125,10 +124,8 @@ def test_blocks_do_not_change_scores(sample):
         ("block_size", 0),
         ("pooling", "median"),
         ("context", "words"),
-        ("context", ["max", "max"]),
     ],
 )
 def test_impossible_option_is_named(option, value):
-    found = ", ".join(value) if isinstance(value, list) else value
-    with pytest.raises(ValueError, match=f"{option} must be .*{found}"):
+    with pytest.raises(ValueError, match=f"{option} must be .*{value}"):
         build(**{option: value})

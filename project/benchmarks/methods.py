@@ -224,7 +224,6 @@ DOCUMENTS = {
     ),
     "no-context": _change_model("no context", context=None),
     "context-max": _change_model("max context between the closest mentions", context="max"),
-    "context-both": _change_model("both contexts", context=["max", "attention"]),
     "sum": _change_model("sum of head and tail, not bilinear", group_width=0),
     "mention-pooling-mean": _change_model("mean of the mentions", mention_pooling="mean"),
     "mention-pooling-max": _change_model("maximum of the mentions", mention_pooling="max"),

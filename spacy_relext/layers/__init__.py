@@ -9,7 +9,6 @@ from .max_context import max_context
 from .pool_mentions import pool_mentions
 from .rectify import rectify
 from .score_pairs import score_pairs
-from .sum_contexts import sum_contexts
 
 __all__ = [
     "attention_context",
@@ -21,5 +20,4 @@ __all__ = [
     "pool_mentions",
     "rectify",
     "score_pairs",
-    "sum_contexts",
 ]

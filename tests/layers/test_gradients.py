@@ -16,7 +16,6 @@ from spacy_relext.layers import (
     pool_mentions,
     rectify,
     score_pairs,
-    sum_contexts,
 )
 from spacy_relext.pairs import Pairs
 
@@ -109,16 +108,6 @@ def test_entity_vectors_gradient_of_max_pooling(batch):
     check_input_gradient(lambda X: model.predict(((X, lengths), pairs)), X, backprop)
 
 
-def make_context(name, width, n_heads=4):
-    layers = {
-        None: lambda: None,
-        "max": lambda: max_context(width),
-        "attention": lambda: attention_context(width, n_heads),
-        "both": lambda: sum_contexts([max_context(width), attention_context(width, n_heads)]),
-    }
-    return layers[name]()
-
-
 def smooth_model(
     context=None, distance=True, pooling="mean", embed_type=None, group_width=0
 ):
@@ -155,7 +144,7 @@ def initialize(model, batch):
 def test_score_pairs_gradient(context, group_width, batch):
     (X, lengths), pairs = batch
     width = 16 if group_width else 8
-    layer = make_context(context, width, n_heads=2)
+    layer = attention_context(width, n_heads=2) if context else None
     model = initialize(smooth_model(layer, group_width=group_width), batch)
     _, backprop = model.begin_update(batch)
     check_input_gradient(
@@ -167,7 +156,7 @@ def test_score_pairs_gradient(context, group_width, batch):
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max", "first_last"])
-@pytest.mark.parametrize("context", [None, "max", "attention", "both"])
+@pytest.mark.parametrize("context", [None, "max", "attention"])
 def test_gradient_of_every_parameter(context, pooling):
     """Those of the projections, of the embeddings of types and distances, of the
     context and of the output."""
@@ -176,8 +165,11 @@ def test_gradient_of_every_parameter(context, pooling):
     lengths = numpy.asarray([6, 5], dtype="int32")
     X = rng.normal(size=(11, WIDTH)).astype("float32")
     batch = (X, lengths), make_pairs(entities, 2)
-    layer, embed_type = make_context(context, 8, n_heads=2), HashEmbed(4, 10)
-    model = initialize(smooth_model(layer, pooling=pooling, embed_type=embed_type), batch)
+    layers = {"max": max_context(8), "attention": attention_context(8, n_heads=2)}
+    embed_type = HashEmbed(4, 10)
+    model = initialize(
+        smooth_model(layers.get(context), pooling=pooling, embed_type=embed_type), batch
+    )
     scores, backprop = model.begin_update(batch)
     d_scores = rng.normal(size=scores.shape).astype("float32")
     backprop(d_scores.copy())
@@ -235,11 +227,13 @@ def check_max_context(batch):
     numpy.testing.assert_allclose(dX, d_projected @ W, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("context", [None, "max", "attention", "both"])
+@pytest.mark.parametrize("context", [None, "max", "attention"])
 @settings(deadline=None, max_examples=20)
 @given(batch=batches())
 def test_blocks_score_as_the_whole(context, batch):
-    model = initialize(smooth_model(make_context(context, 8)), batch)
+    layers = {"max": max_context, "attention": attention_context}
+    layer = layers[context](8) if context else None
+    model = initialize(smooth_model(layer), batch)
     scores, _ = model.begin_update(batch)
     numpy.testing.assert_allclose(model.predict(batch), scores, rtol=1e-4, atol=1e-4)
 
