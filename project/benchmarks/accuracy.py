@@ -25,6 +25,9 @@ def main(
     folds: List[str] = typer.Option(
         ["."], "--fold", help="Folder of a fold within the corpus, can be repeated"
     ),
+    split: str = typer.Option(
+        "", "--train", help="Split to train on, by default that of the benchmark"
+    ),
     options: List[str] = typer.Option(
         [], "--set", help="name=value of benchmark.cfg or of the model, can be repeated"
     ),
@@ -43,7 +46,7 @@ def main(
             results[str(part)] = run(
                 task,
                 output.parent / output.stem / f"{part}.json",
-                train_path=folder / f"{task.train}.spacy",
+                train_path=folder / f"{split or task.train}.spacy",
                 watch_path=folder / f"{task.watch}.spacy",
                 test_path=folder / "test.spacy",
                 folder=training / output.stem / part,

@@ -6,6 +6,7 @@ import pytest
 import spacy
 import srsly
 from spacy.tokens import Doc, DocBin, Span
+from spacy.util import registry
 from spacy.vocab import Vocab
 
 from spacy_relext import Relation, get_relations, set_relations
@@ -229,3 +230,18 @@ def test_evidence_is_held_against_the_annotated_sentences(load, tmp_path):
     # All four sentences are named, and none.
     assert (found["0.0"]["p"], found["0.0"]["r"]) == (0.75, 1.0)
     assert found["1.0"] == {"p": 0.0, "r": 0.0, "f": 0.0}
+
+
+@pytest.mark.parametrize("grouping", [test_documents.BY_ID, None])
+def test_relations_of_mentions_are_scored_as_those_of_entities(load, tmp_path, grouping):
+    """Where all pairs have all labels, mentions and entities score alike."""
+    nlp = test_documents.train(n_updates=0, grouping=grouping)
+    pipe = nlp.get_pipe("relation_extractor")
+    pipe.objective.decide = lambda scores: scores < 2
+    docs = [eg.reference for eg in test_documents.make_examples(nlp)]
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "train.spacy")
+    by_id = registry.resolve({"grouping": test_documents.BY_ID})["grouping"]
+    scores = load("tasks").score_documents(by_id, nlp, tmp_path / "train.spacy")
+    # Three entities in each of three docs, two labels, four relations.
+    assert scores["rels_p"] == pytest.approx(4 / (3 * 6 * 2))
+    assert (scores["rels_r"], scores["rels_ign_f"]) == (1, 0)
