@@ -179,6 +179,26 @@ def test_second_pipeline_gets_the_entities_of_the_first(load):
     assert scores["rels_r"] == 0.0
 
 
+def test_interrupted_training_is_not_taken_for_a_complete_one(load, monkeypatch, tmp_path):
+    multitask = load("multitask")
+    calls = []
+
+    def train(config_path, output, use_gpu):
+        calls.append(output)
+        (output / "model-best").mkdir(parents=True, exist_ok=True)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(multitask, "train", train)
+    config = BENCHMARKS.parents[1] / "configs" / "joint_ner.cfg"
+    with pytest.raises(KeyboardInterrupt):
+        multitask.train_once(config, tmp_path / "joint", {}, -1)
+    for _ in range(2):
+        best = multitask.train_once(config, tmp_path / "joint", {}, -1)
+        assert best == tmp_path / "joint" / "model-best" and best.exists()
+    assert len(calls) == 2
+
+
 def test_baselines_that_do_not_read(load):
     languages = load("languages")
     person_place, place_person = ("PERSON", "PLACE"), ("PLACE", "PERSON")
