@@ -30,7 +30,7 @@ from spacy_relext.relation import get_relations, write_records
 from spacy_relext.truths import get_truths
 from seeds import run_seeds
 from settings import check_names, make_config
-from tasks import TASKS
+from tasks import TASKS, get_known_facts
 
 MARKER = "*"
 WARMUP = 0.06
@@ -317,7 +317,12 @@ def train_and_score(
     model.eval()
     for eg in tqdm(examples, unit="doc"):
         annotate(model, tokenizer, special, pipe, eg.predicted)
-    scores = score_relations(examples, grouping=pipe.grouping, candidates=pipe.candidates)
+    scores = score_relations(
+        examples,
+        grouping=pipe.grouping,
+        candidates=pipe.candidates,
+        known_facts=get_known_facts(data.nlp, test_path),
+    )
     return {**scores, "train_seconds": round(seconds)}
 
 

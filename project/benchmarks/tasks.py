@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Set
 
 from spacy.language import Language
 
@@ -17,7 +17,7 @@ from spacy_relext.grouping import (
     configure_group_by_kb_id,
     get_entity_relations,
 )
-from spacy_relext.scorer import get_facts
+from spacy_relext.scorer import Fact, get_facts
 
 LOCAL_ENCODER = {"paths.encoder": "assets/encoder"}
 
@@ -75,8 +75,7 @@ def score_documents(grouping: Grouping, nlp: Language, path: Path) -> Dict[str, 
     path (Path): The corpus.
     RETURNS (Dict[str, Any]): Its scores.
     """
-    train = create_entity_corpus(path.parent / "train.spacy")
-    facts = get_facts(rel for eg in train(nlp) for rel in get_relations(eg.reference))
+    facts = get_known_facts(nlp, path)
     examples = list(create_entity_corpus(path)(nlp))
     for doc in nlp.pipe(eg.predicted for eg in examples):
         found = get_entity_relations(doc, grouping)
@@ -85,6 +84,17 @@ def score_documents(grouping: Grouping, nlp: Language, path: Path) -> Dict[str, 
     return score_relations(
         examples, grouping=grouping, candidates=candidates, known_facts=facts
     )
+
+
+def get_known_facts(nlp: Language, path: Path) -> Set[Fact]:
+    """What is known from the training set that stands beside a corpus.
+
+    nlp (Language): Whose vocab to use.
+    path (Path): The corpus.
+    RETURNS (Set[Tuple[str, str, str]]): Texts of heads and tails, and labels.
+    """
+    train = create_entity_corpus(path.parent / "train.spacy")
+    return get_facts(rel for eg in train(nlp) for rel in get_relations(eg.reference))
 
 
 def warmup_linear(initial_rate: float) -> Settings:
