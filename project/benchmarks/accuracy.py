@@ -11,7 +11,8 @@ import srsly
 import typer
 from wasabi import msg
 
-from settings import as_percent, read_settings, summarise
+from methods import DOCUMENTS
+from settings import as_percent, check_names, read_settings, summarise
 from tasks import TASKS
 from training import run
 
@@ -28,6 +29,9 @@ def main(
     split: str = typer.Option(
         "", "--train", help="Split to train on, by default that of the benchmark"
     ),
+    variant: str = typer.Option(
+        "recipe", help=f"Variant of the recipe for documents: {', '.join(DOCUMENTS)}"
+    ),
     options: List[str] = typer.Option(
         [], "--set", help="name=value of benchmark.cfg or of the model, can be repeated"
     ),
@@ -37,7 +41,8 @@ def main(
     """Write the figure of each seed, their mean and standard deviation."""
     if name not in TASKS:
         msg.fail(f"No such benchmark: {name}", f"There are: {', '.join(TASKS)}", exits=1)
-    task = TASKS[name]
+    check_names("variant", [variant], DOCUMENTS)
+    task, departs = TASKS[name], DOCUMENTS[variant].settings
     results = {}
     for fold in folds:
         folder = corpus / name / fold
@@ -51,7 +56,7 @@ def main(
                 test_path=folder / "test.spacy",
                 folder=training / output.stem / part,
                 seed=seed,
-                settings={**task.best, **read_settings(options)},
+                settings={**task.best, **departs, **read_settings(options)},
                 limit=limit,
                 gpu_id=gpu_id,
             )

@@ -5,21 +5,23 @@ Of the relations that the pipeline finds, those count that are right and whose e
 annotated. The baseline names the sentences of the two mentions that stand closest.
 """
 
-from collections import Counter
 from pathlib import Path
-from typing import Dict, FrozenSet, Iterable, List, Tuple
+from typing import Dict, FrozenSet, Iterable, Iterator, List, Tuple
 
 import spacy
 import srsly
 import typer
-from spacy.tokens import Span
+from spacy.scorer import PRFScore
+from spacy.tokens import Doc, Span
 from wasabi import msg
 
-from spacy_relext import Relation, get_relations
+from spacy_relext import Relation, get_relations, set_relations
 from spacy_relext.corpus import create_entity_corpus
 
 Bounds = FrozenSet[Tuple[int, int]]
-CLOSEST = "closest mentions"
+# What tells a relation of two entities from the others of its doc.
+Key = Tuple[str, Bounds, Bounds]
+Sentences = Tuple[Span, ...]
 
 
 def main(
@@ -38,25 +40,21 @@ def main(
         {key(rel): rel.evidence for rel in get_relations(doc) if rel.evidence}
         for doc in references
     ]
-    # With the sentences of the annotation, and its entities.
-    docs = list(nlp.pipe([doc.copy() for doc in references]))
-    counts = {CLOSEST: Counter()}
+    # With the sentences of the annotation, and its entities, but not its relations.
+    docs = [doc.copy() for doc in references]
+    for doc in docs:
+        set_relations(doc, [])
+    docs = list(nlp.pipe(docs))
+    right = list(iter_right(docs, gold))
+    if not right:
+        msg.fail(f"No relation that is found has evidence in {corpus}", exits=1)
+    closest = (((rel.head.sent, rel.tail.sent), true) for rel, true in right)
+    results = {"closest mentions": score_sentences(closest)}
     for share in shares:
         pipe.evidence_share = share
-        closest, named = Counter(), Counter()
-        for doc, evidence in zip(docs, gold):
-            for relation in get_relations(pipe(doc)):
-                true = evidence.get(key(relation))
-                if true is not None:
-                    closest.update(count((relation.head.sent, relation.tail.sent), true))
-                    named.update(count(relation.evidence, true))
-        # The same each time.
-        counts[CLOSEST] = closest
-        counts[str(share)] = named
-    if not counts[CLOSEST]:
-        msg.fail(f"No relation that is found has evidence in {corpus}", exits=1)
-    results = {name: as_scores(found) for name, found in counts.items()}
-    srsly.write_json(output, {"relations": counts[CLOSEST]["relations"], **results})
+        named = ((rel.evidence, true) for rel, true in iter_right(map(pipe, docs), gold))
+        results[str(share)] = score_sentences(named)
+    srsly.write_json(output, {"relations": len(right), **results})
     rows = [
         (name, *(f"{100 * scores[measure]:.1f}" for measure in "prf"))
         for name, scores in results.items()
@@ -64,40 +62,39 @@ def main(
     msg.table(rows, header=("share of attention", "P", "R", "F1"), divider=True)
 
 
-def key(relation: Relation) -> Tuple[str, Bounds, Bounds]:
-    """What tells a relation of two entities from the others of its doc.
-
-    relation (Relation): The relation.
-    RETURNS (Tuple[str, FrozenSet, FrozenSet]): Its label, and where the mentions are.
-    """
+def key(relation: Relation) -> Key:
+    """The label of a relation, and where the mentions of its entities are."""
     ends = (relation.head_mentions, relation.tail_mentions)
     head, tail = (frozenset((span.start, span.end) for span in end) for end in ends)
     return relation.label, head, tail
 
 
-def count(found: Iterable[Span], true: Iterable[Span]) -> Counter:
-    """Sentences of one relation.
+def iter_right(
+    docs: Iterable[Doc], gold: Iterable[Dict[Key, Sentences]]
+) -> Iterator[Tuple[Relation, Sentences]]:
+    """The relations that are right, of those whose evidence is annotated.
 
-    found (Iterable[Span]): Those that are named.
-    true (Iterable[Span]): Those of the annotation.
-    RETURNS (Counter): How many are `found`, `true` and `both`, of one of the `relations`.
+    docs (Iterable[Doc]): The docs, with the relations that were found.
+    gold (Iterable[Dict]): For each doc the evidence of its relations, by their keys.
+    YIELDS (Tuple[Relation, Tuple[Span, ...]]): The relation, and that evidence.
     """
-    starts = [{sent.start for sent in sents} for sents in (found, true)]
-    both = starts[0] & starts[1]
-    return Counter(
-        relations=1, found=len(starts[0]), true=len(starts[1]), both=len(both)
-    )
+    for doc, evidence in zip(docs, gold):
+        for relation in get_relations(doc):
+            if key(relation) in evidence:
+                yield relation, evidence[key(relation)]
 
 
-def as_scores(counts: Counter) -> Dict[str, float]:
-    """Precision, recall and F1 of what was counted, 0 to 1.
+def score_sentences(pairs: Iterable[Tuple[Sentences, Sentences]]) -> Dict[str, float]:
+    """Precision, recall and F1 of sentences, over all relations.
 
-    counts (Counter): As `count` gives them, summed up.
-    RETURNS (Dict[str, float]): `p`, `r` and `f`.
+    pairs (Iterable[Tuple[Tuple[Span, ...], Tuple[Span, ...]]]): For each relation the
+        sentences that are named, and those of the annotation.
+    RETURNS (Dict[str, float]): `p`, `r` and `f`, 0 to 1.
     """
-    p = counts["both"] / counts["found"] if counts["found"] else 0.0
-    r = counts["both"] / counts["true"] if counts["true"] else 0.0
-    return {"p": p, "r": r, "f": 2 * p * r / (p + r) if p + r else 0.0}
+    score = PRFScore()
+    for found, true in pairs:
+        score.score_set({sent.start for sent in found}, {sent.start for sent in true})
+    return score.to_dict()
 
 
 if __name__ == "__main__":

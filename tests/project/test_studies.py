@@ -233,11 +233,12 @@ def test_evidence_is_held_against_the_annotated_sentences(load, tmp_path):
     nlp.to_disk(tmp_path / "model")
     docs = [eg.reference for eg in test_documents.make_examples(nlp)]
     # The closest mentions of the one stand in the second sentence, of the other in the
-    # first; a relation without evidence does not count.
+    # first. A relation without evidence does not count, nor one that is not found.
     for doc, evidence in ((docs[0], slice(0, 2)), (docs[2], slice(1, 2))):
         (relation,) = get_relations(doc)
         sents = tuple(doc.sents)[evidence]
-        set_relations(doc, [dataclasses.replace(relation, evidence=sents)])
+        told = dataclasses.replace(relation, evidence=sents)
+        set_relations(doc, [told, dataclasses.replace(told, label="UNKNOWN")])
     DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "docs.spacy")
     load("evidence").main(
         tmp_path / "model", tmp_path / "docs.spacy", tmp_path / "out.json", [0.0, 1.0]
