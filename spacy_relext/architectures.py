@@ -4,30 +4,24 @@ from typing import List, Optional, Tuple
 
 from spacy.tokens import Doc
 from spacy.util import registry
-from thinc.api import (
-    Dropout,
-    HashEmbed,
-    Model,
-    Relu,
-    chain,
-    with_getitem,
-)
+from thinc.api import Dropout, Model, Relu, chain, with_getitem
 from thinc.types import Floats2d
 
 from .layers import (
     attention_context,
+    embed_types,
     entity_vectors,
     flatten_tokens,
     group_bilinear,
     linear,
     max_context,
+    measure_prominence,
     rectify,
     score_pairs,
 )
 from .pairs import Pairs
 
 CONTEXTS = {"max": max_context, "attention": attention_context}
-N_TYPE_ROWS = 500
 
 
 @registry.architectures("spacy-relext.RelationModel.v1")
@@ -38,6 +32,7 @@ def build_relation_model(
     pooling: str = "mean",
     mention_pooling: str = "logsumexp",
     type_width: int = 32,
+    prominence: bool = False,
     distance: bool = True,
     context: Optional[str] = "max",
     group_width: int = 0,
@@ -60,6 +55,8 @@ def build_relation_model(
     mention_pooling (str): Vector of an entity from those of its mentions, where it has
         many: "logsumexp", "max" or "mean".
     type_width (int): Width of the embedding of the entities' labels; 0 for none.
+    prominence (bool): Whether an entity knows how often it is mentioned, beside the
+        others with its label, and how early.
     distance (bool): Whether to embed the distance and the order of the mentions.
     context (Optional[str]): What else a pair sees: "max" (maximum over the tokens
         between the closest mentions), "attention" (factorised attention over the doc) or
@@ -74,13 +71,15 @@ def build_relation_model(
     RAISES (ValueError): Where an option is out of its range.
     """
     _check_options(hidden_width, depth, type_width, context, group_width, block_size)
-    embed_type = HashEmbed(type_width, N_TYPE_ROWS) if type_width else None
+    features = [embed_types(type_width)] if type_width else []
+    if prominence:
+        features.append(measure_prominence())
     hidden = [Relu(hidden_width, dropout=0.0) for _ in range(depth - 1)]
     output = linear(nO)
     pair_width = 2 * hidden_width if group_width else hidden_width
     score = score_pairs(
         entities=chain(
-            entity_vectors(pooling, mention_pooling, embed_type), Dropout(0.0)
+            entity_vectors(pooling, mention_pooling, features), Dropout(0.0)
         ),
         join=group_bilinear(group_width) if group_width else rectify(),
         output=chain(Dropout(0.0), *hidden, output),

@@ -92,6 +92,19 @@ def test_a_pair_knows_entity_types_where_asked(type_width):
     assert numpy.allclose(same, other, atol=1e-6) != bool(type_width)
 
 
+@pytest.mark.parametrize("prominence", [True, False])
+def test_an_entity_knows_how_often_it_is_mentioned_where_asked(prominence):
+    doc = Doc(spacy.blank("en").vocab, words=["x"] * 40)
+    often, once, tail = ([Span(doc, i, i + 1, "P") for i in at] for at in ((12, 15), [14], [13]))
+    pairs = Pairs.all([[often, once, tail]])
+    model = build(
+        context=None, distance=False, mention_pooling="mean", prominence=prominence
+    )
+    model.initialize(X=([doc], pairs), Y=numpy.zeros((1, 3), dtype="float32"))
+    of_often, of_once = model.predict(([doc], pairs))[pairs.find([0, 1], [2, 2])]
+    assert numpy.allclose(of_often, of_once, atol=1e-6) != prominence
+
+
 def test_depth_adds_hidden_layers():
     def count(depth):
         return sum(len(node.param_names) for node in build(depth=depth).walk())

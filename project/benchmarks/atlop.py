@@ -1,10 +1,7 @@
 """The head of ATLOP on the same encoder, in plain PyTorch: what `document` is held against.
 
-Zhou et al. 2021, "Document-Level Relation Extraction with Adaptive Thresholding and
-Localized Context Pooling": a marker in the text around each mention, logsumexp over the
-markers of an entity, the encoder's own attention for a context of each pair (localized
-context pooling), group bilinear classification, adaptive thresholding. Candidate pairs
-are those that the extractor gets, and its scorer scores, once, after the last epoch.
+Candidate pairs are those that the extractor gets, and its scorer scores, once, after the
+last epoch.
 """
 
 from pathlib import Path
@@ -19,23 +16,21 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import fix_random_seed, load_model_from_config, registry
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 from transformers import AutoModel, AutoTokenizer, get_linear_schedule_with_warmup
 from transformers.utils import logging
 
-from spacy_relext import Pairs, score_relations
+from atlop_model import Atlop, adaptive_threshold_loss, encode
+from seeds import run_seeds
+from settings import check_names, make_config
+from spacy_relext import score_relations
 from spacy_relext.decoding import get_records
 from spacy_relext.relation import get_relations, write_records
 from spacy_relext.truths import get_truths
-from seeds import run_seeds
-from settings import check_names, make_config
 from tasks import TASKS, get_known_facts
 
-MARKER = "*"
 WARMUP = 0.06
-# Pieces of a window without the two special ones, and what two windows share.
-WINDOW, OVERLAP = 510, 128
 
 
 def main(
@@ -124,132 +119,6 @@ def read(nlp: Language, path: Path, limit: int = 0) -> List[Example]:
     reader = dict(nlp.config.interpolate()["corpora"]["train"])
     reader.update(path=str(path), limit=limit)
     return list(registry.resolve({"reader": reader})["reader"](nlp))
-
-
-class Encoded(NamedTuple):
-    """A document for the model.
-
-    pieces (List[int]): Its pieces, with a marker before and after each mention.
-    entities (List[List[int]]): For each entity the places of its opening markers.
-    pairs (Tensor): Indices of head and tail, (pairs, 2).
-    """
-
-    pieces: List[int]
-    entities: List[List[int]]
-    pairs: Tensor
-
-
-class Atlop(nn.Module):
-    """Encoder and head."""
-
-    def __init__(
-        self, encoder: nn.Module, n_classes: int, width: int, group_width: int
-    ) -> None:
-        super().__init__()
-        size = encoder.config.hidden_size
-        self.encoder = encoder
-        self.head = nn.Linear(2 * size, width)
-        self.tail = nn.Linear(2 * size, width)
-        self.bilinear = nn.Linear(width * group_width, n_classes)
-        self.group_width = group_width
-
-    def forward(self, doc: Encoded, special: Tuple[int, int]) -> Tensor:
-        """Scores of the classes for each pair.
-
-        doc (Encoded): The document.
-        special (Tuple[int, int]): Ids of the pieces that a window begins and ends with.
-        RETURNS (Tensor): Logits, (pairs, classes); class 0 is the threshold.
-        """
-        states, attention = self.encode(doc.pieces, special)
-        vectors, weights = [], []
-        for places in doc.entities:
-            vectors.append(torch.logsumexp(states[places], dim=0))
-            weights.append(attention[:, places].mean(dim=1))
-        entities, looks = torch.stack(vectors), torch.stack(weights)
-        heads, tails = doc.pairs.T
-        shared = (looks[heads] * looks[tails]).mean(dim=1)
-        context = (shared / (shared.sum(dim=1, keepdim=True) + 1e-5)) @ states
-        head = torch.tanh(self.head(torch.cat([entities[heads], context], dim=1)))
-        tail = torch.tanh(self.tail(torch.cat([entities[tails], context], dim=1)))
-        groups = (x.reshape(len(x), -1, self.group_width) for x in (head, tail))
-        products = torch.einsum("pgi,pgj->pgij", *groups)
-        return self.bilinear(products.flatten(1))
-
-    def encode(self, pieces: List[int], special: Tuple[int, int]) -> Tuple[Tensor, Tensor]:
-        """States and attention of a document of any length, the mean over windows that
-        overlap.
-
-        pieces (List[int]): Its pieces.
-        special (Tuple[int, int]): As of `forward`.
-        RETURNS (Tuple[Tensor, Tensor]): States, (pieces, width); weights of the last
-            layer, (heads, pieces, pieces).
-        """
-        n = len(pieces)
-        starts = range(0, max(1, n - OVERLAP), WINDOW - OVERLAP)
-        first, last = special
-        states = count = attention = 0.0
-        for start in starts:
-            end = min(start + WINDOW, n)
-            ids = torch.tensor([[first, *pieces[start:end], last]])
-            found = self.encoder(ids, output_attentions=True)
-            around = (start, n - end)
-            states = states + nn.functional.pad(
-                found.last_hidden_state[0, 1:-1], (0, 0, *around)
-            )
-            attention = attention + nn.functional.pad(
-                found.attentions[-1][0, :, 1:-1, 1:-1], (*around, *around)
-            )
-            count = count + nn.functional.pad(torch.ones(end - start), around)
-        states = states / count[:, None]
-        return states, attention / (attention.sum(dim=2, keepdim=True) + 1e-10)
-
-
-def adaptive_threshold_loss(logits: Tensor, truths: Tensor) -> Tensor:
-    """Equations 6 to 8 of the paper, the mean over the pairs.
-
-    logits (Tensor): (pairs, classes), class 0 the threshold.
-    truths (Tensor): (pairs, labels).
-    RETURNS (Tensor): The loss.
-    """
-    true = nn.functional.pad(truths, (1, 0))
-    threshold = torch.zeros_like(true)
-    threshold[:, 0] = 1
-    above = logits - (1 - true - threshold) * 1e30
-    below = logits - true * 1e30
-    loss = -(nn.functional.log_softmax(above, dim=1) * true).sum(dim=1)
-    loss = loss - (nn.functional.log_softmax(below, dim=1) * threshold).sum(dim=1)
-    return loss.mean()
-
-
-def encode(tokenizer: Any, doc: Doc, pairs: Pairs) -> Encoded:
-    """A document for the model.
-
-    tokenizer (Any): The encoder's tokenizer.
-    doc (Doc): The document.
-    pairs (Pairs): Its candidate pairs.
-    RETURNS (Encoded): The document.
-    """
-    marker = tokenizer.convert_tokens_to_ids(MARKER)
-    mentions = list(zip(pairs.start.tolist(), pairs.end.tolist()))
-    opens = {start for start, _ in mentions}
-    closes = {end for _, end in mentions}
-    pieces: List[int] = []
-    place_of: Dict[int, int] = {}
-    for token in doc:
-        if token.i in closes:
-            pieces.append(marker)
-        if token.i in opens:
-            place_of[token.i] = len(pieces)
-            pieces.append(marker)
-        pieces.extend(tokenizer(token.text, add_special_tokens=False)["input_ids"])
-    if len(doc) in closes:
-        pieces.append(marker)
-    owner = numpy.repeat(numpy.arange(pairs.n_entities), pairs.n_mentions)
-    entities: List[List[int]] = [[] for _ in range(pairs.n_entities)]
-    for entity, (start, _) in zip(owner.tolist(), mentions):
-        entities[entity].append(place_of[start])
-    ends = numpy.stack([pairs.head, pairs.tail], axis=1).astype("int64")
-    return Encoded(pieces, entities, torch.from_numpy(ends))
 
 
 def train_and_score(

@@ -222,6 +222,7 @@ DOCUMENTS = {
             full_name("group_width"): 0,
         },
     ),
+    "prominence": _change_model("prominence of the entities", prominence=True),
     "no-context": _change_model("no context", context=None),
     "context-max": _change_model("max context between the closest mentions", context="max"),
     "sum": _change_model("sum of head and tail, not bilinear", group_width=0),

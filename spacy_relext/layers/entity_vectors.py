@@ -1,4 +1,4 @@
-from typing import Callable, Optional, Tuple
+from typing import Callable, Sequence, Tuple
 
 from thinc.api import Model
 from thinc.types import Floats2d, Ints1d
@@ -13,15 +13,15 @@ POOLINGS = ("mean", "max", "first_last")
 def entity_vectors(
     pooling: str,
     mention_pooling: str = "logsumexp",
-    embed_type: Optional[Model[Ints1d, Floats2d]] = None,
+    features: Sequence[Model[Pairs, Floats2d]] = (),
 ) -> Model[Tuple[Tokens, Pairs], Floats2d]:
-    """One vector an entity: the tokens of each mention pooled, its mentions pooled and,
-    if given, its type.
+    """One vector an entity: the tokens of each mention pooled, its mentions pooled, and
+    what else is known of it.
 
     pooling (str): "mean", "max" or "first_last" (both, side by side).
     mention_pooling (str): As of `pool_mentions`.
-    embed_type (Optional[Model[Ints1d, Floats2d]]): Embeds the hashes of the
-        entities' labels.
+    features (Sequence[Model[Pairs, Floats2d]]): Layers that give more features of each
+        entity.
     RAISES (ValueError): On another pooling.
     """
     if pooling not in POOLINGS:
@@ -33,7 +33,7 @@ def entity_vectors(
         "entity_vectors",
         forward,
         init=init,
-        layers=[pool_mentions(mention_pooling)] + ([embed_type] if embed_type else []),
+        layers=[pool_mentions(mention_pooling), *features],
         attrs={"pooling": pooling},
     )
 
@@ -46,22 +46,23 @@ def forward(
     (X, lengths), pairs = inputs
     starts, ends = pairs.flat_bounds(lengths)
     mentions, backprop_mentions = _POOL[model.attrs["pooling"]](model.ops, X, starts, ends)
-    merge, *embed_type = model.layers
+    merge, *features = model.layers
     pooled, backprop_pooled = merge((mentions, pairs), is_train)
-    width = pooled.shape[1]
-    if not embed_type:
-        return pooled, lambda d_pooled: backprop_mentions(backprop_pooled(d_pooled))
-    types, backprop_types = embed_type[0](
-        model.ops.asarray1i(pairs.label, dtype="uint64"), is_train
-    )
+    parts, callbacks = [pooled], []
+    for layer in features:
+        of_layer, backprop_layer = layer(pairs, is_train)
+        parts.append(of_layer)
+        callbacks.append(backprop_layer)
 
     def backprop(d_entities: Floats2d) -> Floats2d:
-        if len(d_entities):
-            backprop_types(model.ops.as_contig(d_entities[:, width:]))
-        d_pooled = model.ops.as_contig(d_entities[:, :width])
+        end = pooled.shape[1]
+        d_pooled = model.ops.as_contig(d_entities[:, :end])
+        for of_layer, backprop_layer in zip(parts[1:], callbacks):
+            start, end = end, end + of_layer.shape[1]
+            backprop_layer(model.ops.as_contig(d_entities[:, start:end]))
         return backprop_mentions(backprop_pooled(d_pooled))
 
-    return model.ops.xp.hstack([pooled, types]), backprop
+    return model.ops.xp.hstack(parts), backprop
 
 
 def init(model: Model, X=None, Y=None) -> None:

@@ -4,15 +4,17 @@ import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from thinc.api import HashEmbed, Linear, NumpyOps
+from thinc.api import Linear, NumpyOps
 
 from spacy_relext.layers import (
     attention_context,
+    embed_types,
     entity_vectors,
     flatten_tokens,
     group_bilinear,
     linear,
     max_context,
+    measure_prominence,
     pool_mentions,
     rectify,
     score_pairs,
@@ -90,7 +92,7 @@ def check_input_gradient(forward, X, backprop_of, n_checks=6, atol=0.02):
 @given(batch=batches())
 def test_entity_vectors_gradient(pooling, mention_pooling, batch):
     (X, lengths), pairs = batch
-    model = entity_vectors(pooling, mention_pooling, HashEmbed(4, 10))
+    model = entity_vectors(pooling, mention_pooling, [embed_types(4), measure_prominence()])
     model.initialize()
     _, backprop = model.begin_update(((X, lengths), pairs))
     check_input_gradient(lambda X: model.predict(((X, lengths), pairs)), X, backprop)
@@ -102,19 +104,19 @@ def test_entity_vectors_gradient_of_max_pooling(batch):
     """On values so far apart that a small step makes no other one the largest."""
     (X, lengths), pairs = batch
     X = X.ravel().argsort().argsort().reshape(X.shape).astype("float32")
-    model = entity_vectors("max", "max", HashEmbed(4, 10))
+    model = entity_vectors("max", "max", [embed_types(4), measure_prominence()])
     model.initialize()
     _, backprop = model.begin_update(((X, lengths), pairs))
     check_input_gradient(lambda X: model.predict(((X, lengths), pairs)), X, backprop)
 
 
 def smooth_model(
-    context=None, distance=True, pooling="mean", embed_type=None, group_width=0
+    context=None, distance=True, pooling="mean", features=(), group_width=0
 ):
     """score_pairs with a large positive bias, so that the rectifier has no kink
     where the gradient is measured."""
     return score_pairs(
-        entity_vectors(pooling, "logsumexp", embed_type),
+        entity_vectors(pooling, "logsumexp", features),
         group_bilinear(group_width) if group_width else rectify(),
         Linear(3),
         width=8,
@@ -166,9 +168,9 @@ def test_gradient_of_every_parameter(context, pooling):
     X = rng.normal(size=(11, WIDTH)).astype("float32")
     batch = (X, lengths), make_pairs(entities, 2)
     layers = {"max": max_context(8), "attention": attention_context(8, n_heads=2)}
-    embed_type = HashEmbed(4, 10)
+    features = [embed_types(4), measure_prominence()]
     model = initialize(
-        smooth_model(layers.get(context), pooling=pooling, embed_type=embed_type), batch
+        smooth_model(layers.get(context), pooling=pooling, features=features), batch
     )
     scores, backprop = model.begin_update(batch)
     d_scores = rng.normal(size=scores.shape).astype("float32")
