@@ -101,6 +101,11 @@ class Pairs:
         return numpy.bincount(self.entity, minlength=self.n_entities)
 
     @cached_property
+    def first_mention(self) -> Ints1d:
+        """For each entity the index of the first of its mentions."""
+        return numpy.cumsum(self.n_mentions) - self.n_mentions
+
+    @cached_property
     def closest(self) -> Tuple[Ints1d, Ints1d]:
         """For each pair those mentions of its head and of its tail that have the
         fewest tokens between them; of several the first."""
@@ -135,7 +140,6 @@ class Pairs:
         begin, and the mentions of heads and tails, (2, mention pairs)."""
         n_tails = self.n_mentions[self.tail]
         sizes = self.n_mentions[self.head] * n_tails
-        first_mention = numpy.cumsum(self.n_mentions) - self.n_mentions
         ends = numpy.cumsum(sizes)
         cuts = numpy.searchsorted(ends, numpy.arange(BLOCK, ends[-1:].sum(), BLOCK))
         bounds = numpy.unique([0, *cuts, len(self)])
@@ -144,8 +148,8 @@ class Pairs:
             starts = numpy.cumsum(count) - count
             place = ranges(numpy.zeros_like(count), count)
             width = numpy.repeat(n_tails[i:j], count)
-            heads = numpy.repeat(first_mention[self.head[i:j]], count) + place // width
-            tails = numpy.repeat(first_mention[self.tail[i:j]], count) + place % width
+            heads = numpy.repeat(self.first_mention[self.head[i:j]], count) + place // width
+            tails = numpy.repeat(self.first_mention[self.tail[i:j]], count) + place % width
             yield starts, numpy.stack([heads, tails])
 
     def select(self, which: Any) -> "Pairs":

@@ -218,6 +218,7 @@ DOCUMENTS = {
         "mentions, the closest two of a relation to learn from",
         {
             f"{COMPONENT}.grouping": None,
+            full_name("prominence"): False,
             full_name("context"): "max",
             full_name("group_width"): 0,
         },

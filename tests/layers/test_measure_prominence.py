@@ -20,18 +20,18 @@ def measure(pairs):
 
 
 def test_an_entity_is_compared_with_others_of_its_label_and_doc():
-    # Of label 1: four mentions from token 9 on, and one from token 40 on. Of label 2,
+    # Of label 1: four mentions from token 9 on, and one at token 31. Of label 2,
     # and in another doc: one mention each.
     mentions = [
         *((0, start, start + 1, 1) for start in (9, 12, 50, 60)),
-        (0, 40, 41, 1),
+        (0, 31, 32, 1),
         (0, 2, 3, 2),
         (1, 200, 201, 1),
     ]
     pairs = make_pairs(mentions, 2, numpy.asarray([0, 0, 0, 0, 1, 2, 3]))
     assert measure(pairs) == [
         [3, 4, 1, 1],
-        [0, 1, 1, 3],
+        [0, 1, 1, 2],
         [0, 4, 0, 0],
         [0, 4, 0, 5],
     ]
