@@ -20,6 +20,34 @@ from .relation import Relation
 PairGenerator = Callable[[Sequence[Doc], Pairs], Pairs]
 
 
+def generate_pairs(
+    name: str, generator: PairGenerator, docs: Sequence[Doc], all_pairs: Pairs
+) -> Pairs:
+    """The candidate pairs of a batch of docs, in the order of the docs.
+
+    name (str): The component that asks, for the errors.
+    generator (PairGenerator): The pair generator, which may be a user's own.
+    docs (Sequence[Doc]): The docs.
+    all_pairs (Pairs): All pairs of their entities.
+    RETURNS (Pairs): The pairs.
+    RAISES (ValueError): Where what the generator returns are no pairs of these entities.
+    """
+    pairs = generator(docs, all_pairs)
+    if not isinstance(pairs, Pairs):
+        raise ValueError(
+            f"{name}: the pair generator must return Pairs, found: {type(pairs)}"
+        )
+    if pairs.mentions is not all_pairs.mentions:
+        raise ValueError(
+            f"{name}: the pair generator must return pairs of the entities that it is "
+            "given: make them of its argument, by Pairs.select or dataclasses.replace"
+        )
+    doc_of_pair = pairs.doc[pairs.head]
+    if (doc_of_pair[1:] < doc_of_pair[:-1]).any():
+        pairs = pairs.select(numpy.argsort(doc_of_pair, kind="stable"))
+    return pairs
+
+
 @registry.misc("spacy-relext.all_pairs.v1")
 def configure_all_pairs() -> PairGenerator:
     """Every ordered pair of entities of a doc."""

@@ -42,12 +42,24 @@ def find_evidence(
     return found
 
 
-def can_find_evidence(model: Model) -> bool:
-    """Whether a model looks at tokens of its own choice.
+def check_evidence_share(name: str, model: Model, share: float) -> None:
+    """Check that evidence can be found.
 
-    model (Model): The model.
-    RETURNS (bool): Whether it has an attention context.
+    name (str): The component, for the errors.
+    model (Model): Its model.
+    share (float): The least share of the attention.
+    RAISES (ValueError): Where the share does not lie between 0 and 1, or the model
+        has no attention context.
     """
+    if not 0 <= share <= 1:
+        raise ValueError(
+            f"{name}: evidence_share must lie between 0 and 1, or be null for no evidence, "
+            f"found: {share}"
+        )
     score = model.maybe_get_ref("score_pairs")
     context = None if score is None else score.maybe_get_ref("context")
-    return context is not None and context.name == "attention_context"
+    if context is None or context.name != "attention_context":
+        raise ValueError(
+            f'{name}: evidence_share needs a model that has context = "attention", as its '
+            "attention tells what is evidence"
+        )

@@ -12,22 +12,15 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from thinc.api import Model, Optimizer, set_dropout_rate, to_numpy
 from thinc.types import Floats2d, Ints1d
 
-from .candidates import PairGenerator
+from .candidates import PairGenerator, generate_pairs
 from .decoding import get_records
-from .evidence import can_find_evidence, find_evidence
+from .evidence import check_evidence_share, find_evidence
 from .grouping import Grouping, group_entities
 from .objectives import Objective
 from .pairs import Entity, Pairs
-from .relation import (
-    ensure_extension,
-    get_relations,
-    has_relations,
-    read_records,
-    write_records,
-)
+from .relation import ensure_extension, has_relations, read_records, write_records
+from .samples import read_examples, select_relations
 from .truths import get_truths, in_both_directions, sample_pairs
-
-N_SAMPLE_DOCS = 10
 
 Prediction = Tuple[Pairs, Floats2d]
 
@@ -84,16 +77,8 @@ class RelationExtractor(TrainablePipe):
                 f"{name}: max_pairs_per_doc must be at least 1, or null for no limit, "
                 f"found: {max_pairs_per_doc}"
             )
-        if evidence_share is not None and not 0 <= evidence_share <= 1:
-            raise ValueError(
-                f"{name}: evidence_share must lie between 0 and 1, or be null for no "
-                f"evidence, found: {evidence_share}"
-            )
-        if evidence_share is not None and not can_find_evidence(model):
-            raise ValueError(
-                f"{name}: evidence_share needs a model that has "
-                'context = "attention", as its attention tells what is evidence'
-            )
+        if evidence_share is not None:
+            check_evidence_share(name, model, evidence_share)
         self.vocab = nlp.vocab
         self.model = model
         self.name = name
@@ -157,21 +142,7 @@ class RelationExtractor(TrainablePipe):
         """
         docs = list(docs)
         all_pairs = Pairs.all([self.entities(doc) for doc in docs])
-        pairs = self.pairs(docs, all_pairs)
-        if not isinstance(pairs, Pairs):
-            raise ValueError(
-                f"{self.name}: the pair generator must return Pairs, found: {type(pairs)}"
-            )
-        if pairs.mentions is not all_pairs.mentions:
-            raise ValueError(
-                f"{self.name}: the pair generator must return pairs of the entities that "
-                "it is given: make them of its argument, by Pairs.select or "
-                "dataclasses.replace"
-            )
-        doc_of_pair = pairs.doc[pairs.head]
-        if (doc_of_pair[1:] < doc_of_pair[:-1]).any():
-            pairs = pairs.select(numpy.argsort(doc_of_pair, kind="stable"))
-        return pairs
+        return generate_pairs(self.name, self.pairs, docs, all_pairs)
 
     def predict(self, docs: Iterable[Doc]) -> Prediction:
         """Score the candidate pairs of a batch of docs, without modifying them.
@@ -294,39 +265,14 @@ class RelationExtractor(TrainablePipe):
             symmetric label is none of the labels.
         """
         validate_get_examples(get_examples, "RelationExtractor.initialize")
-        sample: List[Doc] = []
-        relations = []
-        for eg in get_examples():
-            relations.extend(get_relations(eg.reference))
-            if len(sample) < N_SAMPLE_DOCS and len(eg.reference):
-                sample.append(eg.reference)
+        relations, sample = read_examples(get_examples())
         found = sorted({relation.label for relation in relations})
         for label in found if labels is None else labels:
             self.add_label(label)
-        if not relations:
-            raise ValueError(
-                f"{self.name}: the training data have no relations in "
-                "doc._.relations. If they were written as .spacy files, was it with "
-                "DocBin(store_user_data=True)? spaCy's own reader also drops them "
-                "where it splits docs (max_length, gold_preproc)."
-            )
-        # Another extractor of the pipeline may be there for the others.
-        relations = [relation for relation in relations if relation.label in self.labels]
-        if not relations:
-            raise ValueError(
-                f"{self.name}: the labels are {', '.join(self.labels)}, but the relations "
-                f"of the training data have the labels {', '.join(found)}"
-            )
-        unknown = set(self.cfg["symmetric_labels"]) - set(self.labels)
-        if unknown:
-            raise ValueError(
-                f"{self.name}: symmetric_labels names {', '.join(sorted(unknown))}, but "
-                f"the labels are: {', '.join(self.labels)}"
-            )
+        symmetric = self.cfg["symmetric_labels"]
+        relations = select_relations(self.name, relations, self.labels, symmetric)
         if hasattr(self.pairs, "initialize"):
-            self.pairs.initialize(
-                in_both_directions(relations, self.cfg["symmetric_labels"])
-            )
+            self.pairs.initialize(in_both_directions(relations, symmetric))
             self.cfg["pairs"] = self.pairs.state
         entities = [self.entities(doc) for doc in sample]
         n_outputs = self.objective.n_outputs(len(self.labels))
