@@ -210,6 +210,15 @@ FEW = {
         {f"{OPTIMIZER}.grad_clip": 100.0},
         min_steps=MIN_STEPS,
     ),
+    "layerwise": POLICIES["layerwise"],
+    "own-rates": POLICIES["own-rates"],
+    "replace-entities": AUGMENTERS["replace-entities"],
+    "first_last": Method(
+        "first and last token", {full_name("pooling"): "first_last"}, min_steps=MIN_STEPS
+    ),
+    "many-steps": Method(
+        "50 epochs, some 200 steps", {"training.max_epochs": 50}, min_steps=MIN_STEPS
+    ),
 }
 
 DOCUMENTS = {

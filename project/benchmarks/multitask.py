@@ -1,5 +1,6 @@
 """One transformer for `ner` and relations, or one for each: train the demo's joint
-pipeline and two separate ones for as many steps, and score both on raw text.
+pipeline and two separate ones for as many steps at the same rates, and score both on raw
+text.
 
 What was trained is not trained again, so an interrupted run goes on where it stopped.
 """
@@ -20,8 +21,8 @@ from wasabi import msg
 from methods import CONFIGS
 from settings import as_percent, summarise
 
-FIGURES = ("ents_f", "rels_f")
-JOINT = ["transformer", "ner", "relation_extractor"]
+# What each component is scored by.
+FIGURES = {"ner": "ents_f", "relation_extractor": "rels_f"}
 
 
 def main(
@@ -41,29 +42,20 @@ def main(
             "paths.dev": str(corpus / "dev.spacy"),
             "paths.encoder": str(encoder),
             "system.seed": seed,
+            "components.relation_extractor.symmetric_labels": ["MARRIED_TO"],
             "training.max_steps": max_steps,
             "training.patience": 0,
             "training.eval_frequency": 50,
         }
-        relations = {"components.relation_extractor.symmetric_labels": ["MARRIED_TO"]}
-        joint = CONFIGS / "joint_ner.cfg"
         paths = [
-            train_once(
-                joint, training / f"joint-{seed}", {**settings, **relations}, gpu_id
-            ),
-            train_once(joint, training / f"ner-{seed}", settings, gpu_id, only="ner"),
-            train_once(
-                CONFIGS / "transformer_cpu.cfg",
-                training / f"relations-{seed}",
-                {**settings, **relations},
-                gpu_id,
-            ),
+            train_once(training / f"{'-'.join(names)}-{seed}", settings, names, gpu_id)
+            for names in (list(FIGURES), *([name] for name in FIGURES.values()))
         ]
         together, entities, others = (spacy.load(path) for path in paths)
         gold = [eg.reference for eg in Corpus(corpus / "test.spacy")(together)]
         for way, pipelines in (("joint", [together]), ("separate", [entities, others])):
             scores = score_in_turn(pipelines, gold)
-            for name in FIGURES:
+            for name in FIGURES.values():
                 figures.setdefault(way, {}).setdefault(name, []).append(scores[name])
     results = {
         way: {name: {**summarise(found), "by_seed": found} for name, found in of.items()}
@@ -73,19 +65,19 @@ def main(
     rows = [
         (way, *(as_percent(of[name]) for name in FIGURES)) for way, of in results.items()
     ]
-    msg.table(rows, header=("transformer", *FIGURES), divider=True)
+    msg.table(rows, header=("transformer", *FIGURES.values()), divider=True)
 
 
 def train_once(
-    config_path: Path, output: Path, settings: Dict[str, Any], gpu_id: int, only: str = ""
+    output: Path, settings: Dict[str, Any], names: List[str], gpu_id: int
 ) -> Path:
     """Train a pipeline, unless it is there.
 
-    config_path (Path): The config.
     output (Path): The folder of the pipeline.
-    settings (Dict[str, Any]): Values of the config to overwrite.
+    settings (Dict[str, Any]): Values of joint_ner.cfg to overwrite.
+    names (List[str]): The components behind the transformer, of those of joint_ner.cfg.
+        Relations alone are trained on the entities of the annotation.
     gpu_id (int): The GPU, -1 for the CPU.
-    only (str): The one component to train behind the transformer, all where empty.
     RETURNS (Path): The folder of the best model.
     """
     best = output / "model-best"
@@ -95,13 +87,19 @@ def train_once(
     msg.divider(output.name)
     # It has its name when it is complete: spaCy saves a model at each score.
     unfinished = output.with_name(f"{output.name}.unfinished")
-    config = load_config(config_path, overrides=settings, interpolate=False)
-    if only:
-        for name in set(JOINT) - {"transformer", only}:
-            del config["components"][name]
-        config["nlp"]["pipeline"] = ["transformer", only]
-        config["training"]["annotating_components"] = []
-        config["training"]["score_weights"] = {"ents_f": 1.0}
+    config = load_config(CONFIGS / "joint_ner.cfg", overrides=settings, interpolate=False)
+    for name in set(FIGURES) - set(names):
+        del config["components"][name]
+    config["nlp"]["pipeline"] = ["transformer", *names]
+    training = config["training"]
+    if names != list(FIGURES):
+        training["annotating_components"] = []
+        training["score_weights"] = {FIGURES[name]: 1.0 for name in names}
+    if "ner" not in names:
+        for corpus in config["corpora"].values():
+            path = corpus["path"]
+            corpus.clear()
+            corpus.update({"@readers": "spacy-relext.EntityCorpus.v1", "path": path})
     with make_tempdir() as folder:
         config.to_disk(folder / "config.cfg")
         train(folder / "config.cfg", unfinished, use_gpu=gpu_id)
@@ -130,7 +128,7 @@ def score_in_turn(pipelines: List[Language], gold: List[Doc]) -> Dict[str, Any]:
     scores: Dict[str, Any] = {}
     for nlp in pipelines:
         for name in nlp.pipe_names:
-            if name in JOINT[1:]:
+            if name in FIGURES:
                 scores.update(nlp.get_pipe(name).score(examples))
     return scores
 

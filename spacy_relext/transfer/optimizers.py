@@ -25,7 +25,7 @@ def create_layerwise_adam(
     eps: FloatOrSeq = ADAM_DEFAULTS["eps"],
     grad_clip: FloatOrSeq = ADAM_DEFAULTS["grad_clip"],
     L2_is_weight_decay: bool = cast(bool, ADAM_DEFAULTS["L2_is_weight_decay"]),
-    use_averages: bool = True,
+    use_averages: bool = False,
 ) -> Optimizer:
     """Adam with a smaller learning rate for each layer of a transformer than for
     the one above it: discriminative fine-tuning of Howard & Ruder 2018, "Universal
@@ -52,7 +52,9 @@ def create_layerwise_adam(
     eps (FloatOrSeq): Epsilon term.
     grad_clip (FloatOrSeq): Largest norm of the gradient of a parameter.
     L2_is_weight_decay (bool): Whether L2 is a weight decay, as in AdamW.
-    use_averages (bool): Whether to track moving averages of the parameters.
+    use_averages (bool): Whether to track moving averages of the parameters. Unlike in
+        Adam.v1 not by default: Thinc has none for the weights of a torch encoder, and
+        averages of the rest alone would be put together with the last weights of that.
     RETURNS (Optimizer): The optimizer.
     RAISES (ValueError): Where `layer_decay` or `head_factor` is out of its range.
     """
