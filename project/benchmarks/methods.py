@@ -216,6 +216,23 @@ FEW = {
     "first_last": Method(
         "first and last token", {full_name("pooling"): "first_last"}, min_steps=MIN_STEPS
     ),
+    "layerwise-first_last": Method(
+        "layer-wise rates, first and last token",
+        {**POLICIES["layerwise"].settings, full_name("pooling"): "first_last"},
+        min_steps=MIN_STEPS,
+    ),
+    "head-first": Method(
+        "head alone for 100 steps, then all for 100",
+        {
+            "training.before_update": {**UNFREEZING, "start": 100},
+            OPTIMIZER: layerwise_adam(0.8, 1.0, warmup_linear(4e-4)),
+            "training.max_epochs": 50,
+        },
+    ),
+    "layerwise-many-steps": Method(
+        "layer-wise rates, 50 epochs",
+        {**POLICIES["layerwise"].settings, "training.max_epochs": 50},
+    ),
     "many-steps": Method(
         "50 epochs, some 200 steps", {"training.max_epochs": 50}, min_steps=MIN_STEPS
     ),

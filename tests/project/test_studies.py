@@ -6,8 +6,9 @@ import pytest
 import spacy
 import srsly
 from spacy.tokens import Doc, DocBin, Span
-from spacy.util import registry
+from spacy.util import load_config, load_model_from_config, registry
 from spacy.vocab import Vocab
+from thinc.api import Config
 
 from spacy_relext import Relation, get_relations, set_relations
 
@@ -190,13 +191,47 @@ def test_interrupted_training_is_not_taken_for_a_complete_one(load, monkeypatch,
             raise KeyboardInterrupt
 
     monkeypatch.setattr(multitask, "train", train)
-    config = BENCHMARKS.parents[1] / "configs" / "joint_ner.cfg"
+    names = ["ner", "relation_extractor"]
     with pytest.raises(KeyboardInterrupt):
-        multitask.train_once(config, tmp_path / "joint", {}, -1)
+        multitask.train_once(tmp_path / "joint", {}, names, -1)
     for _ in range(2):
-        best = multitask.train_once(config, tmp_path / "joint", {}, -1)
+        best = multitask.train_once(tmp_path / "joint", {}, names, -1)
         assert best == tmp_path / "joint" / "model-best" and best.exists()
     assert len(calls) == 2
+
+
+@pytest.mark.parametrize(
+    "names, reader, annotating",
+    [
+        (["ner", "relation_extractor"], "spacy.Corpus.v1", ["transformer", "ner"]),
+        (["ner"], "spacy.Corpus.v1", []),
+        (["relation_extractor"], "spacy-relext.EntityCorpus.v1", []),
+    ],
+)
+def test_separate_pipelines_differ_in_their_components_alone(
+    load, monkeypatch, tmp_path, names, reader, annotating
+):
+    multitask = load("multitask")
+    found = {}
+
+    def train(config_path, output, use_gpu):
+        found.update(load_config(config_path, interpolate=False))
+        output.mkdir()
+
+    monkeypatch.setattr(multitask, "train", train)
+    multitask.train_once(tmp_path / "one", {"paths.train": "here"}, names, -1)
+    assert found["nlp"]["pipeline"] == list(found["components"]) == ["transformer", *names]
+    assert {corpus["@readers"] for corpus in found["corpora"].values()} == {reader}
+    assert found["corpora"]["dev"]["path"] == "${paths.dev}"
+    training = dict(found["training"])
+    assert training.pop("annotating_components") == annotating
+    joint = load_config(multitask.CONFIGS / "joint_ner.cfg", interpolate=False)["training"]
+    for name in ("optimizer", "batcher", "dropout"):
+        assert training[name] == joint[name]
+    assert sum(value or 0 for value in training["score_weights"].values()) == 1.0
+    # It fits together.
+    pipeline = load_model_from_config(Config(found), auto_fill=True)
+    assert pipeline.pipe_names == ["transformer", *names]
 
 
 def test_baselines_that_do_not_read(load):
