@@ -49,7 +49,7 @@ def main(
         }
         paths = [
             train_once(training / f"{'-'.join(names)}-{seed}", settings, names, gpu_id)
-            for names in (list(FIGURES), *([name] for name in FIGURES.values()))
+            for names in (list(FIGURES), *([name] for name in FIGURES))
         ]
         together, entities, others = (spacy.load(path) for path in paths)
         gold = [eg.reference for eg in Corpus(corpus / "test.spacy")(together)]
@@ -63,7 +63,7 @@ def main(
     }
     srsly.write_json(output, {"max_steps": max_steps, **results})
     rows = [
-        (way, *(as_percent(of[name]) for name in FIGURES)) for way, of in results.items()
+        (way, *(as_percent(of[name]) for name in FIGURES.values())) for way, of in results.items()
     ]
     msg.table(rows, header=("transformer", *FIGURES.values()), divider=True)
 
