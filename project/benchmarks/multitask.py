@@ -63,7 +63,8 @@ def main(
     }
     srsly.write_json(output, {"max_steps": max_steps, **results})
     rows = [
-        (way, *(as_percent(of[name]) for name in FIGURES.values())) for way, of in results.items()
+        (way, *(as_percent(of[name]) for name in FIGURES.values()))
+        for way, of in results.items()
     ]
     msg.table(rows, header=("transformer", *FIGURES.values()), divider=True)
 
