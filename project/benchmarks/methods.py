@@ -211,30 +211,25 @@ FEW = {
         min_steps=MIN_STEPS,
     ),
     "layerwise": POLICIES["layerwise"],
-    "own-rates": POLICIES["own-rates"],
-    "replace-entities": AUGMENTERS["replace-entities"],
-    "first_last": Method(
-        "first and last token", {full_name("pooling"): "first_last"}, min_steps=MIN_STEPS
-    ),
-    "layerwise-first_last": Method(
-        "layer-wise rates, first and last token",
-        {**POLICIES["layerwise"].settings, full_name("pooling"): "first_last"},
+}
+
+# Written by the project command `continued`.
+FIRST = "training/first/semeval/seed-0/model-last"
+# As that which it continues from.
+CONTINUE = {**POLICIES["layerwise"].settings, full_name("hidden_width"): 256}
+SOURCE = {"components.transformer": {"source": FIRST}}
+CARRY_OVER = {"@callbacks": "spacy-relext.carry_over.v1", "source": FIRST}
+CONTINUED = {
+    "from-encoder": Method("from MiniLM", CONTINUE, min_steps=MIN_STEPS),
+    "from-transformer": Method(
+        "from the transformer of a pipeline trained on SemEval",
+        {**CONTINUE, **SOURCE},
         min_steps=MIN_STEPS,
     ),
-    "head-first": Method(
-        "head alone for 100 steps, then all for 100",
-        {
-            "training.before_update": {**UNFREEZING, "start": 100},
-            OPTIMIZER: layerwise_adam(0.8, 1.0, warmup_linear(4e-4)),
-            "training.max_epochs": 50,
-        },
-    ),
-    "layerwise-many-steps": Method(
-        "layer-wise rates, 50 epochs",
-        {**POLICIES["layerwise"].settings, "training.max_epochs": 50},
-    ),
-    "many-steps": Method(
-        "50 epochs, some 200 steps", {"training.max_epochs": 50}, min_steps=MIN_STEPS
+    "from-extractor": Method(
+        "from its transformer and its relation extractor",
+        {**CONTINUE, **SOURCE, "initialize": {"after_init": CARRY_OVER}},
+        min_steps=MIN_STEPS,
     ),
 }
 
@@ -268,5 +263,6 @@ STUDIES: Dict[str, Dict[str, Method]] = {
     "augmenters": AUGMENTERS,
     "imbalance": IMBALANCE,
     "few": FEW,
+    "continued": CONTINUED,
     "documents": DOCUMENTS,
 }
