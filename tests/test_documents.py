@@ -154,6 +154,8 @@ def test_sentences_that_the_attention_names():
 def test_evidence_without_attention_is_refused():
     with pytest.raises(ValueError, match='evidence_share needs .* context = "attention"'):
         train(model=SMALL, n_updates=0, evidence_share=0.2)
+    with pytest.raises(ValueError, match='evidence_share needs .* context = "attention"'):
+        train(model={**SMALL, "context": None}, n_updates=0, evidence_share=0.2)
     with pytest.raises(ValueError, match="evidence_share must lie between 0 and 1"):
         train(n_updates=0, evidence_share=2)
 
