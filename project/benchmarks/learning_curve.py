@@ -14,13 +14,15 @@ import typer
 from spacy.util import make_tempdir
 from wasabi import msg
 
-from methods import ENCODERS, get_settings
+from methods import CONTINUED, ENCODERS, get_settings
 from parts import check_share, write_part
 from settings import as_markdown, as_percent, check_names, summarise
 from tasks import TASKS
 from training import run
 
 SHARES = [0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0]
+# The curves are those of the encoders.
+METHODS = {**ENCODERS, **CONTINUED}
 # Small parts differ by chance, and cost little.
 SMALL_SHARE = 0.1
 
@@ -32,7 +34,7 @@ def main(
         ["conll04", "semeval"], "--benchmark", help="Benchmark, can be repeated"
     ),
     methods: List[str] = typer.Option(
-        list(ENCODERS), "--method", help="Method, can be repeated"
+        list(ENCODERS), "--method", help=f"Method, can be repeated: {', '.join(METHODS)}"
     ),
     shares: List[float] = typer.Option(
         SHARES, "--share", help="Share of the training set, 0 to 1, can be repeated"
@@ -44,7 +46,7 @@ def main(
 ) -> None:
     """Write the figures of each method and share, and print them as a table."""
     check_names("benchmark", names, list(TASKS))
-    check_names("method", methods, list(ENCODERS))
+    check_names("method", methods, METHODS)
     for share in shares:
         check_share(share)
     runs = output.parent / output.stem
@@ -59,7 +61,7 @@ def main(
     for done, (share, seed, name, method) in enumerate(cells, 1):
         msg.info(f"Run {done} of {len(cells)}: {name}, {method}, {share:.0%}, seed {seed}")
         task = TASKS[name]
-        recipe = ENCODERS[method]
+        recipe = METHODS[method]
         with make_tempdir() as folder:
             train_path = corpus / name / f"{task.train}.spacy"
             result = run(
@@ -94,7 +96,7 @@ def make_markdown(name: str, methods: Dict[str, Dict[str, List[float]]]) -> str:
         *(f"{float(share):.0%}" for share in shares),
     ]
     rows = [
-        [ENCODERS[method].label, *(as_percent(summarise(by_share[x])) for x in shares)]
+        [METHODS[method].label, *(as_percent(summarise(by_share[x])) for x in shares)]
         for method, by_share in methods.items()
     ]
     return as_markdown(header, rows)
