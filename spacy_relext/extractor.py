@@ -19,7 +19,7 @@ from .grouping import Grouping, group_entities
 from .objectives import Objective
 from .pairs import Entity, Pairs
 from .relation import ensure_extension, has_relations, read_records, write_records
-from .samples import read_examples, select_relations
+from .training_data import read_examples, select_relations
 from .truths import get_truths, in_both_directions, sample_pairs
 
 Prediction = Tuple[Pairs, Floats2d]

@@ -215,7 +215,7 @@ FEW = {
 
 # Written by the project command `continued`.
 FIRST = "training/first/semeval/seed-0/model-last"
-# As that which it continues from.
+# The options of that pipeline: what is carried over needs a model that is alike.
 CONTINUE = {**POLICIES["layerwise"].settings, full_name("hidden_width"): 256}
 SOURCE = {"components.transformer": {"source": FIRST}}
 CARRY_OVER = {"@callbacks": "spacy-relext.carry_over.v1", "source": FIRST}
