@@ -2,7 +2,6 @@
 tell the sentence they were found in."""
 
 import csv
-import unicodedata
 from collections import Counter, defaultdict
 from hashlib import sha256
 from importlib import import_module
@@ -21,35 +20,18 @@ from typing import (
     TextIO,
     Tuple,
 )
-from urllib.parse import quote
 
 from spacy.pipeline import EntityLinker
 
+from .iri import complete_prefixes, make_iri, make_name_iri
 from .records import EntityRecord, Record, get_mention_ids, make_writable
 
 if TYPE_CHECKING:
     import networkx
     import rdflib
 
-# What IRIs begin with: of entities that are linked and of those that are not, of relation
-# labels, entity types and documents, of statements, and of the property of their score.
-PREFIXES = {
-    "kb": "http://www.wikidata.org/entity/",
-    "entity": "https://example.org/entity/",
-    "relation": "https://example.org/relation/",
-    "type": "https://example.org/type/",
-    "document": "https://example.org/document/",
-    "statement": "https://example.org/statement/",
-    "relext": "https://example.org/relext/",
-}
 # The NLP Interchange Format, for pieces of text.
 NIF = "http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#"
-# What an id begins with that is an IRI already.
-SCHEMES = ("http://", "https://", "urn:")
-# What may stand in a part of an IRI's path beside letters and digits, and what in an IRI.
-SAFE = "-._~!$&'()*+,;=:@"
-RESERVED = SAFE + "/?#[]%"
-
 COLUMNS = (
     "head head_name head_type relation label tail tail_name tail_type symmetric score "
     "document start end sentence"
@@ -97,7 +79,7 @@ def get_edges(
 
     records (Iterable[Record]): The records, see `spacy_relext.records`.
     prefixes (Optional[Mapping[str, str]]): What IRIs begin with, by name. In addition to,
-        or in place of, `PREFIXES`.
+        or in place of, `spacy_relext.iri.PREFIXES`.
     min_score (float): Relations with a lower score are left out.
     YIELDS (Edge): The edges. Of two of one label between the same nodes in one sentence
         there is the better one only.
@@ -105,7 +87,7 @@ def get_edges(
     """
     prefixes = complete_prefixes(prefixes)
     for record in records:
-        text, document = record["text"], _as_iri(record["id"], "document", prefixes)
+        text, document = record["text"], make_iri(record["id"], "document", prefixes)
         entities = {entity["id"]: entity for entity in record["entities"]}
         nodes = {id_: _as_node(entity, prefixes) for id_, entity in entities.items()}
         seen: Set[Tuple[str, str, str, int, int]] = set()
@@ -116,7 +98,7 @@ def get_edges(
             )
             if rel["symmetric"] and tail.iri < head.iri:
                 head, tail = tail, head
-            iri = _as_iri(rel["label"], "relation", prefixes)
+            iri = make_iri(rel["label"], "relation", prefixes)
             start, end = rel["sentence"]["start"], rel["sentence"]["end"]
             key = head.iri, iri, tail.iri, start, end
             if rel["score"] < min_score or key in seen:
@@ -134,22 +116,6 @@ def get_edges(
                 end=end,
                 sentence=make_writable(text[start:end]),
             )
-
-
-def complete_prefixes(prefixes: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
-    """`PREFIXES`, and in addition to or in place of them those that are given.
-
-    prefixes (Optional[Mapping[str, str]]): What IRIs begin with, by name.
-    RETURNS (Dict[str, str]): The prefixes.
-    RAISES (ValueError): Where one is no IRI.
-    """
-    for name, iri in (prefixes or {}).items():
-        if not iri.startswith(SCHEMES) or _escape(iri, RESERVED) != iri:
-            raise ValueError(
-                f"The prefix {name!r} must be an IRI that begins with one of "
-                f"{', '.join(SCHEMES)}, found: {iri!r}"
-            )
-    return {**PREFIXES, **(prefixes or {})}
 
 
 def build_rdf(
@@ -178,7 +144,7 @@ def build_rdf(
             about = iri(node.iri)
             graph.add((about, rdfs.label, literal(node.name)))
             if node.type:
-                type_ = iri(_as_iri(node.type, "type", prefixes))
+                type_ = iri(make_iri(node.type, "type", prefixes))
                 graph.add((about, rdf.type, type_))
                 graph.add((type_, rdfs.label, literal(node.type)))
             if node.kb_id:
@@ -278,31 +244,8 @@ def _as_node(entity: EntityRecord, prefixes: Mapping[str, str]) -> Node:
     name, type_ = make_writable(entity["text"]), make_writable(entity["label"])
     kb_id = make_writable(entity["kb_id"])
     if _is_linked(entity):
-        return Node(_as_iri(kb_id, "kb", prefixes), name, type_, kb_id)
-    parts = (_normalize(part) for part in (type_, name) if part)
-    return Node(prefixes["entity"] + "/".join(parts), name, type_, "")
-
-
-def _normalize(name: str) -> str:
-    words = unicodedata.normalize("NFKC", name).casefold().split()
-    return _escape("_".join(words), SAFE)
-
-
-def _as_iri(name: str, kind: str, prefixes: Mapping[str, str]) -> str:
-    if name.startswith(SCHEMES):
-        return _escape(name, RESERVED)
-    prefix, colon, rest = name.partition(":")
-    if colon and prefix in prefixes:
-        return prefixes[prefix] + _escape(rest, SAFE + "/")
-    return prefixes[kind] + _escape(name, SAFE + "/")
-
-
-def _escape(text: str, safe: str) -> str:
-    # Not only ASCII, as `quote` alone would have it: IRIs stay legible in every script.
-    return "".join(
-        char if char.isalnum() or char in safe else quote(char, safe="", errors="replace")
-        for char in text
-    )
+        return Node(make_iri(kb_id, "kb", prefixes), name, type_, kb_id)
+    return Node(make_name_iri(type_, name, prefixes), name, type_, "")
 
 
 def _require(name: str) -> ModuleType:

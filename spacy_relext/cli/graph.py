@@ -8,7 +8,8 @@ from typing import Dict, Iterable, List, Mapping, Optional
 import typer
 from wasabi import msg
 
-from ..graph import PREFIXES, build_network, build_rdf, get_edges, write_csv, write_graphml
+from ..graph import build_network, build_rdf, get_edges, write_csv, write_graphml
+from ..iri import PREFIXES
 from ..records import load_records
 from . import relext
 
