@@ -3,14 +3,14 @@
 from enum import Enum
 from itertools import chain
 from pathlib import Path
-from typing import Dict, Iterable, List, Mapping, Optional
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional
 
 import typer
 from wasabi import msg
 
 from ..graph import build_network, build_rdf, get_edges, write_csv, write_graphml
 from ..iri import PREFIXES
-from ..records import load_records
+from ..records import Record, load_records
 from . import relext
 
 
@@ -67,7 +67,7 @@ def graph(
     RAISES (ValueError): On a line that is no record, or a prefix that is no IRI.
     RAISES (ImportError): Where the format needs a package that is not there.
     """
-    records = chain.from_iterable(map(load_records, inputs))
+    records = _watch_ids(chain.from_iterable(map(load_records, inputs)))
     edges = get_edges(records, prefixes=prefixes, min_score=min_score)
     output.parent.mkdir(parents=True, exist_ok=True)
     if Format(format) is Format.ttl:
@@ -82,6 +82,23 @@ def graph(
         with output.open("w", encoding="utf-8", newline="") as file:
             found = f"{write_csv(edges, file)} edges"
     return found
+
+
+def _watch_ids(records: Iterable[Record]) -> Iterator[Record]:
+    """Warn in the end of documents that the graph cannot tell apart."""
+    texts: Dict[str, int] = {}
+    shared = set()
+    for record in records:
+        text = hash(record["text"])
+        if texts.setdefault(record["id"], text) != text:
+            shared.add(record["id"])
+        yield record
+    if shared:
+        msg.warn(
+            f"{len(shared)} documents in the graph stand for texts that are not the same: "
+            f"an id names more than one, such as {min(shared)!r}",
+            "What is told in one of them seems to be told in the other.",
+        )
 
 
 def _parse_prefixes(given: Iterable[str]) -> Dict[str, str]:

@@ -69,6 +69,18 @@ def test_bad_options(records, options, message):
     assert result.exit_code == 1 and message in " ".join(result.output.split())
 
 
+def test_warns_of_texts_with_one_id(records):
+    """Not of one text that is there twice."""
+    again = [json.dumps(RECORD)] * 2
+    records.write_text("\n".join(again))
+    assert "names more than one" not in graph(records, "--format", "csv").output
+    other = {**RECORD, "text": "Ada met Bo?"}
+    records.write_text("\n".join([*again, json.dumps(other)]))
+    result = graph(records, "--format", "csv")
+    assert result.exit_code == 0
+    assert "names more than one, such as 'one'" in " ".join(result.output.split())
+
+
 def test_no_record(records):
     records.write_text(json.dumps(RECORD) + '\n{"text": "half')
     result = graph(records, "--format", "csv")
