@@ -7,6 +7,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_relext.listener import choose_windows
+from spacy_relext.transfer.frozen import create_frozen_encoder
 
 from .test_extractor import make_examples
 
@@ -115,3 +116,17 @@ def test_short_docs_are_as_those_of_the_other_listener(tiny_encoder, words):
         nlp = make_nlp(tiny_encoder, architecture, 6, 4)
         found.append(vectors(nlp, Doc(nlp.vocab, words=words)))
     numpy.testing.assert_allclose(*found, rtol=1e-4, atol=1e-5)
+
+
+def test_a_frozen_encoder_that_is_kept_gives_the_same_vectors(tiny_encoder):
+    """Each doc that comes again, too, whatever was in the batch."""
+    texts = ["a b c d e f g h i j k l", "m n o p q r s", "t"]
+    plain = make_nlp(tiny_encoder, OURS, 6, 4)
+    expected = [vectors(plain, plain.make_doc(text)) for text in texts]
+    nlp = create_frozen_encoder()(make_nlp(tiny_encoder, OURS, 6, 4))
+    pipe, listener = nlp.get_pipe("transformer"), nlp.get_pipe("relation_extractor").model
+    for _ in range(2):
+        docs = [nlp.make_doc(text) for text in texts]
+        pipe.set_annotations(docs, pipe.predict(docs))
+        for found, one in zip(listener.get_ref("tok2vec").predict(docs), expected):
+            numpy.testing.assert_allclose(found, one, rtol=1e-4, atol=1e-5)

@@ -18,14 +18,15 @@ from spacy_transformers import Transformer
 from spacy_transformers.data_classes import FullTransformerBatch, TransformerData
 from spacy_transformers.layers import TransformerModel
 from thinc.api import Ops, to_numpy
-from thinc.types import Floats3d, Ints1d, Ragged
+from thinc.types import Floats2d, Floats3d, Ints1d, Ragged
 
 NAME = "spacy-relext.frozen_encoder.v1"
 
 # What the encoder sees of a doc: its tokens, and the spans that it is cut into.
 Key = Tuple[bytes, Tuple[Tuple[int, int], ...]]
-# Vectors of the word pieces (spans, pieces, width), and the alignment of the tokens.
-Features = Tuple[Floats3d, Ints1d, Ints1d]
+# Vectors of the word pieces (spans, pieces, width), which of them are no padding (spans,
+# pieces), and the alignment of the tokens.
+Features = Tuple[Floats3d, Floats2d, Ints1d, Ints1d]
 
 
 @registry.callbacks("spacy-relext.frozen_encoder.v1")
@@ -42,9 +43,9 @@ def create_frozen_encoder(
     spaCy does not initialise frozen components, so that without this callback only a
     transformer that comes by `source` can be frozen.
 
-    Of the output the last hidden state is kept, which is all that listeners use, in
-    the memory of the CPU: 4 bytes times the encoder's width a word piece. That is
-    1.5 kB at a width of 384 and 3 kB at 768; English has about 1.3 word pieces a
+    Of the output the last hidden state and the attention mask are kept, which is all
+    that listeners use, in the memory of the CPU: 4 bytes times the encoder's width a word
+    piece, and 4 for the mask. That is 1.5 kB at a width of 384 and 3 kB at 768; English has about 1.3 word pieces a
     token, and pieces in the overlap of two windows count twice. The saved pipeline
     is as it would be without the callback. An `annotation_setter` finds `doc_data`
     in its batch and nothing else.
@@ -175,16 +176,19 @@ def _get_key(doc: Doc, spans: Sequence[Span]) -> Optional[Key]:
 def _get_features(data: TransformerData) -> Features:
     """Without padding, which is another in each batch, and copied, as a slice
     would keep the output of the whole batch in memory."""
-    is_piece = to_numpy(data.wordpieces.attention_mask).any(axis=0)
+    mask = to_numpy(data.wordpieces.attention_mask)
+    is_piece = mask.any(axis=0)
     vectors = to_numpy(data.model_output.last_hidden_state)[:, is_piece]
     span, column = numpy.divmod(to_numpy(data.align.dataXd), len(is_piece))
     rows = span * vectors.shape[1] + (numpy.cumsum(is_piece) - 1)[column]
-    return vectors, rows.astype("int32"), to_numpy(data.align.lengths).copy()
+    lengths = to_numpy(data.align.lengths).copy()
+    return vectors, mask[:, is_piece], rows.astype("int32"), lengths
 
 
 def _get_data(ops: Ops, features: Features) -> TransformerData:
-    vectors, rows, lengths = features
+    vectors, mask, rows, lengths = features
     data = TransformerData.empty()
+    data.wordpieces.attention_mask = ops.asarray(mask)
     data.model_output["last_hidden_state"] = ops.asarray(vectors)
     data.align = Ragged(ops.asarray(rows), ops.asarray(lengths))
     return data
