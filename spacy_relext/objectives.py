@@ -56,17 +56,12 @@ class MultiLabel:
         self, threshold: float, positive_weight: float, focal_gamma: float
     ) -> None:
         self.threshold = _check_threshold("multi_label", threshold)
-        if not positive_weight > 0:
-            raise ValueError(
-                "spacy-relext.multi_label.v1: positive_weight must be above 0, found: "
-                f"{positive_weight}"
-            )
+        self._positive_weight = _check_weight("multi_label", positive_weight)
         if not focal_gamma >= 0:
             raise ValueError(
                 "spacy-relext.multi_label.v1: focal_gamma must be at least 0, found: "
                 f"{focal_gamma}"
             )
-        self._positive_weight = positive_weight
         self._gamma = focal_gamma
 
     def n_outputs(self, n_labels: int) -> int:
@@ -131,32 +126,39 @@ class SingleLabel:
 
 
 @registry.misc("spacy-relext.adaptive_threshold.v1")
-def configure_adaptive_threshold() -> Objective:
+def configure_adaptive_threshold(positive_weight: float = 1.0) -> Objective:
     """Any number of labels a pair, with a threshold learnt for each pair.
 
     Zhou et al. 2021, "Document-Level Relation Extraction with Adaptive
     Thresholding and Localized Context Pooling", equations 6 to 8.
+
+    positive_weight (float): Factor on the loss of labels that hold, equation 6; above 1
+        for recall, below for precision. 1 in the paper.
+    RAISES (ValueError): Where the option is out of its range.
     """
-    return AdaptiveThreshold()
+    return AdaptiveThreshold(positive_weight)
 
 
 class AdaptiveThreshold:
     """The objective behind `spacy-relext.adaptive_threshold.v1`; output 0 is the
     threshold class."""
 
+    def __init__(self, positive_weight: float) -> None:
+        self._positive_weight = _check_weight("adaptive_threshold", positive_weight)
+
     def n_outputs(self, n_labels: int) -> int:
         return n_labels + 1
 
     def loss(self, ops: Ops, logits: Floats2d, truths: Floats2d) -> Tuple[Floats2d, float]:
-        xp = get_array_module(logits)
+        xp, weight = get_array_module(logits), self._positive_weight
         true = xp.hstack([xp.zeros_like(truths[:, :1]), truths])
         threshold = xp.zeros_like(true)
         threshold[:, 0] = 1
         n_true = truths.sum(axis=1, keepdims=True)
         # The labels that hold, each against the threshold ...
         log_p = _log_softmax(xp, xp.where(true + threshold > 0, logits, -xp.inf))
-        d_logits = n_true * xp.exp(log_p) - true
-        loss = -xp.where(true > 0, log_p, 0).sum()
+        d_logits = weight * (n_true * xp.exp(log_p) - true)
+        loss = -weight * xp.where(true > 0, log_p, 0).sum()
         # ... and the threshold against the labels that do not.
         log_p = _log_softmax(xp, xp.where(true > 0, -xp.inf, logits))
         d_logits += xp.exp(log_p) - threshold
@@ -183,3 +185,12 @@ def _check_threshold(objective: str, threshold: Optional[float]) -> float:
             f"{threshold}"
         )
     return threshold
+
+
+def _check_weight(objective: str, positive_weight: float) -> float:
+    if not positive_weight > 0:
+        raise ValueError(
+            f"spacy-relext.{objective}.v1: positive_weight must be above 0, found: "
+            f"{positive_weight}"
+        )
+    return positive_weight

@@ -19,6 +19,7 @@ OBJECTIVES = [
     configure_multi_label(positive_weight=0.5, focal_gamma=0.7),
     configure_single_label(),
     configure_adaptive_threshold(),
+    configure_adaptive_threshold(positive_weight=3.0),
 ]
 
 
@@ -118,6 +119,14 @@ def test_positive_weight_scales_the_loss_of_what_holds_alone():
     assert weighted[0, 1] == pytest.approx(plain[0, 1])
 
 
+def test_positive_weight_of_the_adaptive_threshold():
+    """It finds more: what pulls a label over the threshold outweighs what holds it down."""
+    logits = numpy.zeros((2, 2), dtype="float32")
+    truths = numpy.asarray([[1], [0]], dtype="float32")
+    gradient, _ = configure_adaptive_threshold(positive_weight=3.0).loss(OPS, logits, truths)
+    assert gradient.tolist() == [[1.5, -1.5], [-0.5, 0.5]]
+
+
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
 @pytest.mark.parametrize("configure", [configure_multi_label, configure_single_label])
 def test_threshold_out_of_range_is_an_error(configure, threshold):
@@ -132,3 +141,8 @@ def test_threshold_out_of_range_is_an_error(configure, threshold):
 def test_other_options_out_of_range_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         configure_multi_label(**options)
+
+
+def test_weight_of_the_adaptive_threshold_out_of_range():
+    with pytest.raises(ValueError, match="adaptive_threshold.v1: positive_weight must be above 0"):
+        configure_adaptive_threshold(positive_weight=-1.0)
