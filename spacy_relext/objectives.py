@@ -126,24 +126,30 @@ class SingleLabel:
 
 
 @registry.misc("spacy-relext.adaptive_threshold.v1")
-def configure_adaptive_threshold(positive_weight: float = 1.0) -> Objective:
+def configure_adaptive_threshold(
+    threshold: float = 0.5, positive_weight: float = 1.0
+) -> Objective:
     """Any number of labels a pair, with a threshold learnt for each pair.
 
     Zhou et al. 2021, "Document-Level Relation Extraction with Adaptive
-    Thresholding and Localized Context Pooling", equations 6 to 8.
+    Thresholding and Localized Context Pooling", equations 6 to 8; with the defaults the
+    labels that hold are those of the paper.
 
+    threshold (float): The score above which a label holds, 0 to 1. At 0.5 a label's logit
+        has to pass that of the threshold class; below, it may fall short of it.
     positive_weight (float): Factor on the loss of labels that hold, equation 6; above 1
-        for recall, below for precision. 1 in the paper.
-    RAISES (ValueError): Where the option is out of its range.
+        for recall, below for precision.
+    RAISES (ValueError): Where an option is out of its range.
     """
-    return AdaptiveThreshold(positive_weight)
+    return AdaptiveThreshold(threshold, positive_weight)
 
 
 class AdaptiveThreshold:
     """The objective behind `spacy-relext.adaptive_threshold.v1`; output 0 is the
     threshold class."""
 
-    def __init__(self, positive_weight: float) -> None:
+    def __init__(self, threshold: float, positive_weight: float) -> None:
+        self.threshold = _check_threshold("adaptive_threshold", threshold)
         self._positive_weight = _check_weight("adaptive_threshold", positive_weight)
 
     def n_outputs(self, n_labels: int) -> int:
@@ -170,7 +176,7 @@ class AdaptiveThreshold:
         return ops.sigmoid(logits[:, 1:] - logits[:, :1])
 
     def decide(self, scores: Floats2d) -> Floats2d:
-        return scores > 0.5
+        return scores > self.threshold
 
 
 def _log_softmax(xp, logits: Floats2d) -> Floats2d:

@@ -100,6 +100,12 @@ def test_adaptive_threshold_compares_with_the_threshold_class():
     objective = configure_adaptive_threshold()
     decided = objective.decide(objective.scores(OPS, logits))
     assert decided.tolist() == [[True, False], [True, False]]
+    # At a lower threshold those too that fall short of that class by little.
+    lenient = configure_adaptive_threshold(threshold=0.2)
+    decided = lenient.decide(lenient.scores(OPS, logits))
+    assert decided.tolist() == [[True, True], [True, True]]
+    strict = configure_adaptive_threshold(threshold=0.8)
+    assert not strict.decide(strict.scores(OPS, logits)).any()
 
 
 def test_scores_at_the_threshold():
@@ -128,7 +134,9 @@ def test_positive_weight_of_the_adaptive_threshold():
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
-@pytest.mark.parametrize("configure", [configure_multi_label, configure_single_label])
+@pytest.mark.parametrize(
+    "configure", [configure_multi_label, configure_single_label, configure_adaptive_threshold]
+)
 def test_threshold_out_of_range_is_an_error(configure, threshold):
     with pytest.raises(ValueError, match="threshold must lie between 0 and 1"):
         configure(threshold=threshold)
