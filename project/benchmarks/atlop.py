@@ -48,6 +48,9 @@ def main(
     train: str = typer.Option("", help="Split to train on, by default the benchmark's"),
     test: str = typer.Option("test", help="Split to score on"),
     limit: int = typer.Option(0, help="Documents to train on, 0 for all"),
+    learnt_attention: bool = typer.Option(
+        False, help="Learn what an entity looks at, in place of the encoder's attention"
+    ),
 ) -> None:
     """Write the micro-F1 of each seed, their mean and standard deviation."""
     check_names("benchmark", [name], TASKS)
@@ -63,6 +66,7 @@ def main(
         "width": width,
         "group_width": group_width,
         "limit": limit,
+        "learnt_attention": learnt_attention,
     }
     torch.set_float32_matmul_precision("medium")
     logging.set_verbosity_error()
@@ -140,7 +144,13 @@ def train_and_score(
     backbone = AutoModel.from_pretrained(
         encoder, add_pooling_layer=False, attn_implementation="eager"
     )
-    model = Atlop(backbone, len(pipe.labels) + 1, setup["width"], setup["group_width"])
+    model = Atlop(
+        backbone,
+        len(pipe.labels) + 1,
+        setup["width"],
+        setup["group_width"],
+        setup["learnt_attention"],
+    )
     docs = []
     for eg in data.examples:
         pairs = pipe.candidates([eg.predicted])

@@ -18,6 +18,8 @@ from spacy_relext import Pairs
 MARKER = "*"
 # Pieces of a window without the two special ones, and what two windows share.
 WINDOW, OVERLAP = 510, 128
+# Of attention that is learnt: as many and as wide as those of MiniLM.
+N_HEADS, KEY_WIDTH = 12, 32
 
 
 class Encoded(NamedTuple):
@@ -34,14 +36,22 @@ class Encoded(NamedTuple):
 
 
 class Atlop(nn.Module):
-    """Encoder and head."""
+    """Encoder and head; with `learnt_attention` what an entity looks at is learnt by the
+    head, in place of the encoder's own attention.
+    """
 
     def __init__(
-        self, encoder: nn.Module, n_classes: int, width: int, group_width: int
+        self,
+        encoder: nn.Module,
+        n_classes: int,
+        width: int,
+        group_width: int,
+        learnt_attention: bool = False,
     ) -> None:
         super().__init__()
         size = encoder.config.hidden_size
         self.encoder = encoder
+        self.attention = LearntAttention(size) if learnt_attention else None
         self.head = nn.Linear(2 * size, width)
         self.tail = nn.Linear(2 * size, width)
         self.bilinear = nn.Linear(width * group_width, n_classes)
@@ -60,6 +70,8 @@ class Atlop(nn.Module):
             vectors.append(torch.logsumexp(states[places], dim=0))
             weights.append(attention[:, places].mean(dim=1))
         entities, looks = torch.stack(vectors), torch.stack(weights)
+        if self.attention is not None:
+            looks = self.attention(entities, states)
         heads, tails = doc.pairs.T
         shared = (looks[heads] * looks[tails]).mean(dim=1)
         context = (shared / (shared.sum(dim=1, keepdim=True) + 1e-5)) @ states
@@ -96,6 +108,27 @@ class Atlop(nn.Module):
             count = count + nn.functional.pad(torch.ones(end - start), around)
         states = states / count[:, None]
         return states, attention / (attention.sum(dim=2, keepdim=True) + 1e-10)
+
+
+class LearntAttention(nn.Module):
+    """What an entity looks at, by queries and keys."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(size, N_HEADS * KEY_WIDTH)
+        self.key = nn.Linear(size, N_HEADS * KEY_WIDTH)
+
+    def forward(self, entities: Tensor, states: Tensor) -> Tensor:
+        """Weights of the pieces for each entity.
+
+        entities (Tensor): Their vectors, (entities, size).
+        states (Tensor): The pieces, (pieces, size).
+        RETURNS (Tensor): Weights, (entities, heads, pieces), that sum up to one.
+        """
+        query = self.query(entities).reshape(-1, N_HEADS, KEY_WIDTH)
+        key = self.key(states).reshape(-1, N_HEADS, KEY_WIDTH)
+        logits = torch.einsum("ehk,phk->ehp", query, key) * KEY_WIDTH**-0.5
+        return logits.softmax(dim=2)
 
 
 def adaptive_threshold_loss(logits: Tensor, truths: Tensor) -> Tensor:
