@@ -1,6 +1,6 @@
 """The model of the relation extractor, composed of the layers."""
 
-from typing import List, Optional, Tuple
+from typing import List, Optional, Tuple, Union
 
 from spacy.tokens import Doc
 from spacy.util import registry
@@ -18,6 +18,7 @@ from .layers import (
     measure_prominence,
     rectify,
     score_pairs,
+    sum_contexts,
 )
 from .pairs import Pairs
 
@@ -34,7 +35,7 @@ def build_relation_model(
     type_width: int = 32,
     prominence: bool = False,
     distance: bool = True,
-    context: Optional[str] = "max",
+    context: Union[None, str, List[str]] = "max",
     group_width: int = 0,
     block_size: int = 4096,
     nO: Optional[int] = None,
@@ -58,9 +59,9 @@ def build_relation_model(
     prominence (bool): Whether an entity knows how often it is mentioned, beside the
         others with its label, and how early.
     distance (bool): Whether to embed the distance and the order of the mentions.
-    context (Optional[str]): What else a pair sees: "max" (maximum over the tokens
-        between the closest mentions), "attention" (factorised attention over the doc) or
-        None.
+    context (Union[None, str, List[str]]): What else a pair sees: "max" (maximum over the
+        tokens between the closest mentions), "attention" (factorised attention over the
+        doc), the sum of those of a list, or None.
     group_width (int): Number of features of a group for bilinear scoring, a divisor of
         `hidden_width`; 0 for the sum.
     block_size (int): Number of pairs scored at a time in prediction, which bounds
@@ -70,7 +71,8 @@ def build_relation_model(
         logits, one row a pair.
     RAISES (ValueError): Where an option is out of its range.
     """
-    _check_options(hidden_width, depth, type_width, context, group_width, block_size)
+    contexts = [context] if isinstance(context, str) else context or []
+    _check_options(hidden_width, depth, type_width, contexts, group_width, block_size)
     features = [embed_types(type_width)] if type_width else []
     if prominence:
         features.append(measure_prominence())
@@ -86,7 +88,7 @@ def build_relation_model(
         width=hidden_width,
         pair_width=pair_width,
         distance=distance,
-        context=CONTEXTS[context](pair_width) if context else None,
+        context=_sum([CONTEXTS[name](pair_width) for name in contexts]),
         block_size=block_size,
     )
     model = chain(with_getitem(0, chain(tok2vec, flatten_tokens())), score)
@@ -96,11 +98,17 @@ def build_relation_model(
     return model
 
 
+def _sum(contexts: List[Model]) -> Optional[Model]:
+    if len(contexts) < 2:
+        return contexts[0] if contexts else None
+    return sum_contexts(*contexts)
+
+
 def _check_options(
     hidden_width: int,
     depth: int,
     type_width: int,
-    context: Optional[str],
+    contexts: List[str],
     group_width: int,
     block_size: int,
 ) -> None:
@@ -121,8 +129,9 @@ def _check_options(
             "spacy-relext.RelationModel.v1: group_width must divide hidden_width, found: "
             f"{group_width} and {hidden_width}"
         )
-    if context and context not in CONTEXTS:
-        raise ValueError(
-            "spacy-relext.RelationModel.v1: context must be one of "
-            f"{', '.join(CONTEXTS)} or null, found: {context!r}"
-        )
+    for context in contexts:
+        if context not in CONTEXTS:
+            raise ValueError(
+                "spacy-relext.RelationModel.v1: context must be one of "
+                f"{', '.join(CONTEXTS)}, a list of them or null, found: {context!r}"
+            )

@@ -1,6 +1,6 @@
 """The sentences that tell of a relation, by what the model looks at."""
 
-from typing import List, Sequence
+from typing import List, Optional, Sequence
 
 import numpy
 from spacy.tokens import Doc, Span
@@ -17,7 +17,7 @@ def find_evidence(
     al. 2023, "DREEAM: Guiding Attention with Evidence for Improving Document-Level
     Relation Extraction", without the guidance.
 
-    model (Model): A RelationModel with `context = "attention"`, trained.
+    model (Model): A RelationModel that has an attention context, trained.
     docs (Sequence[Doc]): The docs. Those without sentence boundaries have no evidence.
     pairs (Pairs): The pairs, in the order of the docs.
     share (float): The least share of the attention, 0 to 1.
@@ -29,9 +29,8 @@ def find_evidence(
     tokens, _ = model.layers[0].predict((docs, pairs))
     score = model.get_ref("score_pairs")
     entities = score.layers[0].predict((tokens, pairs))
-    for i, rows, weights in get_attention(
-        score.get_ref("context"), (tokens, entities, pairs)
-    ):
+    attention = _get_attention_layer(model)
+    for i, rows, weights in get_attention(attention, (tokens, entities, pairs)):
         if not docs[i].has_annotation("SENT_START"):
             continue
         sents = list(docs[i].sents)
@@ -56,10 +55,16 @@ def check_evidence_share(name: str, model: Model, share: float) -> None:
             f"{name}: evidence_share must lie between 0 and 1, or be null for no evidence, "
             f"found: {share}"
         )
-    score = model.maybe_get_ref("score_pairs")
-    context = None if score is None else score.maybe_get_ref("context")
-    if context is None or context.name != "attention_context":
+    if _get_attention_layer(model) is None:
         raise ValueError(
             f'{name}: evidence_share needs a model that has context = "attention", as its '
             "attention tells what is evidence"
         )
+
+
+def _get_attention_layer(model: Model) -> Optional[Model]:
+    """None where the model has none, or is another than a RelationModel."""
+    score = model.maybe_get_ref("score_pairs")
+    context = None if score is None else score.maybe_get_ref("context")
+    layers = [] if context is None else context.walk()
+    return next((layer for layer in layers if layer.name == "attention_context"), None)

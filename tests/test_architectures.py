@@ -44,7 +44,8 @@ def test_encoder_sits_where_listeners_are_replaced(sample):
 @pytest.mark.parametrize(
     "pooling, type_width, distance, context, depth",
     list(itertools.product(
-        ["mean", "max", "first_last"], [0, 4], [True, False], [None, "max", "attention"], [1, 2]
+        ["mean", "max", "first_last"], [0, 4], [True, False],
+        [None, "max", "attention", ["max", "attention"]], [1, 2]
     )),
 )
 def test_every_choice_trains_and_reloads(sample, pooling, type_width, distance, context, depth):
@@ -142,3 +143,22 @@ def test_blocks_do_not_change_scores(sample):
 def test_impossible_option_is_named(option, value):
     with pytest.raises(ValueError, match=f"{option} must be .*{value}"):
         build(**{option: value})
+
+
+def test_impossible_context_is_named_in_a_list():
+    with pytest.raises(ValueError, match="context must be .*'words'"):
+        build(context=["max", "words"])
+
+
+def test_contexts_of_a_list_are_added(sample):
+    """Each has its part: without its weights, scores are those of the other alone."""
+    model = build(context=["max", "attention"])
+    model.initialize(X=sample, Y=numpy.zeros((1, 3), dtype="float32"))
+    before = model.predict(sample)
+    for name in ("max_context", "attention_context"):
+        again = model.copy()
+        [layer] = [node for node in again.walk() if node.name == name]
+        for node in layer.walk():
+            for param in node.param_names:
+                node.set_param(param, 0 * node.get_param(param))
+        assert not numpy.allclose(again.predict(sample), before)

@@ -133,8 +133,9 @@ def test_evidence_is_kept():
     assert copy._.relations[0].head_mentions == (copy.ents[1],)
 
 
-def test_sentences_that_the_attention_names():
-    nlp = train(evidence_share=0.3)
+@pytest.mark.parametrize("context", ["attention", ["max", "attention"]])
+def test_sentences_that_the_attention_names(context):
+    nlp = train(model={**ATLOP, "context": context}, evidence_share=0.3)
     doc = nlp(make_doc(nlp.vocab, *DATA[1][:2]))
     sents = {(sent.start, sent.end) for sent in doc.sents}
     for relation in doc._.relations:
@@ -155,7 +156,7 @@ def test_evidence_without_attention_is_refused():
     with pytest.raises(ValueError, match='evidence_share needs .* context = "attention"'):
         train(model=SMALL, n_updates=0, evidence_share=0.2)
     with pytest.raises(ValueError, match='evidence_share needs .* context = "attention"'):
-        train(model={**SMALL, "context": None}, n_updates=0, evidence_share=0.2)
+        train(model={**SMALL, "context": []}, n_updates=0, evidence_share=0.2)
     with pytest.raises(ValueError, match="evidence_share must lie between 0 and 1"):
         train(n_updates=0, evidence_share=2)
 

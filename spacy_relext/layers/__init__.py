@@ -11,6 +11,7 @@ from .measure_prominence import measure_prominence
 from .pool_mentions import pool_mentions
 from .rectify import rectify
 from .score_pairs import score_pairs
+from .sum_contexts import sum_contexts
 
 __all__ = [
     "attention_context",
@@ -24,4 +25,5 @@ __all__ = [
     "pool_mentions",
     "rectify",
     "score_pairs",
+    "sum_contexts",
 ]

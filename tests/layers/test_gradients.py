@@ -18,6 +18,7 @@ from spacy_relext.layers import (
     pool_mentions,
     rectify,
     score_pairs,
+    sum_contexts,
 )
 from spacy_relext.pairs import Pairs
 
@@ -139,7 +140,7 @@ def initialize(model, batch):
     return model
 
 
-@pytest.mark.parametrize("context", [None, "attention"])
+@pytest.mark.parametrize("context", [None, "attention", "sum"])
 @pytest.mark.parametrize("group_width", [0, 4])
 @settings(deadline=None, max_examples=30)
 @given(batch=batches())
@@ -147,6 +148,8 @@ def test_score_pairs_gradient(context, group_width, batch):
     (X, lengths), pairs = batch
     width = 16 if group_width else 8
     layer = attention_context(width, n_heads=2) if context else None
+    if context == "sum":
+        layer = sum_contexts(layer, attention_context(width, n_heads=1))
     model = initialize(smooth_model(layer, group_width=group_width), batch)
     _, backprop = model.begin_update(batch)
     check_input_gradient(
@@ -158,7 +161,7 @@ def test_score_pairs_gradient(context, group_width, batch):
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max", "first_last"])
-@pytest.mark.parametrize("context", [None, "max", "attention"])
+@pytest.mark.parametrize("context", [None, "max", "attention", "sum"])
 def test_gradient_of_every_parameter(context, pooling):
     """Those of the projections, of the embeddings of types and distances, of the
     context and of the output."""
@@ -168,6 +171,7 @@ def test_gradient_of_every_parameter(context, pooling):
     X = rng.normal(size=(11, WIDTH)).astype("float32")
     batch = (X, lengths), make_pairs(entities, 2)
     layers = {"max": max_context(8), "attention": attention_context(8, n_heads=2)}
+    layers["sum"] = sum_contexts(max_context(8), attention_context(8, n_heads=2))
     features = [embed_types(4), measure_prominence()]
     model = initialize(
         smooth_model(layers.get(context), pooling=pooling, features=features), batch
@@ -229,12 +233,13 @@ def check_max_context(batch):
     numpy.testing.assert_allclose(dX, d_projected @ W, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("context", [None, "max", "attention"])
+@pytest.mark.parametrize("context", [None, "max", "attention", "sum"])
 @settings(deadline=None, max_examples=20)
 @given(batch=batches())
 def test_blocks_score_as_the_whole(context, batch):
-    layers = {"max": max_context, "attention": attention_context}
-    layer = layers[context](8) if context else None
+    layers = {"max": max_context(8), "attention": attention_context(8)}
+    layers["sum"] = sum_contexts(max_context(8), attention_context(8))
+    layer = layers.get(context)
     model = initialize(smooth_model(layer), batch)
     scores, _ = model.begin_update(batch)
     numpy.testing.assert_allclose(model.predict(batch), scores, rtol=1e-4, atol=1e-4)
