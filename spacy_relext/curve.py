@@ -38,6 +38,25 @@ class Curve(NamedTuple):
         return float((gains * self.precision).sum())
 
     @property
+    def best(self) -> Dict[str, float]:
+        """RETURNS (Dict[str, float]): Where precision and recall have the largest
+            harmonic mean: `threshold`, `p`, `r` and `f`. The threshold stands halfway
+            to the next lower score, so that those with this one pass it. Empty
+            without candidates."""
+        if not len(self.threshold):
+            return {}
+        total = numpy.maximum(self.precision + self.recall, 1e-12)
+        f_score = 2 * self.precision * self.recall / total
+        best = int(f_score.argmax())
+        below = numpy.append(self.threshold[1:], 0)[best]
+        return {
+            "threshold": float(self.threshold[best] + below) / 2,
+            "p": float(self.precision[best]),
+            "r": float(self.recall[best]),
+            "f": float(f_score[best]),
+        }
+
+    @property
     def points(self) -> List[Dict[str, Any]]:
         """RETURNS (List[Dict[str, float]]): What it takes to draw the curve: at most
         100 of its points, about evenly spaced in recall, as plain values."""

@@ -40,6 +40,29 @@ def test_area_is_the_average_precision():
         assert get_curve(numpy.ones(2), numpy.asarray(truths), 1).area == pytest.approx(0.5)
 
 
+@given(
+    candidates.filter(lambda found: found and all(score for score, _ in found)),
+    st.integers(1, 5),
+    st.sampled_from([numpy.greater, numpy.greater_equal]),
+)
+def test_no_threshold_is_better_than_the_best(found, n_missed, passes):
+    """Whether a threshold has to be reached, or passed."""
+    scores, truths = as_arrays(found)
+    n_true = int(truths.sum()) + n_missed
+
+    def score(threshold):
+        taken = passes(scores, threshold)
+        return 2 * truths[taken].sum() / (taken.sum() + n_true)
+
+    best = get_curve(scores, truths, n_true).best
+    assert score(best["threshold"]) == pytest.approx(best["f"])
+    assert best["f"] == pytest.approx(max(map(score, numpy.linspace(0, 1, 41))))
+
+
+def test_no_best_point_without_candidates():
+    assert get_curve(numpy.zeros(0), numpy.zeros(0), 1).best == {}
+
+
 def test_points_are_few_and_include_both_ends():
     rng = numpy.random.default_rng(0)
     scores = rng.random(5000)

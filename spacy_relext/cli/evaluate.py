@@ -74,7 +74,8 @@ def evaluate(
         declare that they assign entities or spans are then left out.
     output (Optional[Path]): JSON file for the scores.
     curve (bool): Whether to add the area under the precision-recall curve, as
-        `rels_pr_auc`, and its points, as `rels_pr_curve`. It runs the pipeline again.
+        `rels_pr_auc`, the point with the best F-score, as `rels_pr_best`, and its
+        points, as `rels_pr_curve`. It runs the pipeline again.
     train_path (Optional[Path]): The training data, for the Ign-F1: what relations are
         found that are known from there by the names of head and tail is left out of it.
     silent (bool): Whether to print nothing but errors.
@@ -152,6 +153,7 @@ def _score_curve(
         if n_true:
             found = get_curve(*rank_candidates(pipe, examples, set(per_type)), n_true)
             curves[f"{key}_pr_auc"] = found.area
+            curves[f"{key}_pr_best"] = found.best
             curves[f"{key}_pr_curve"] = found.points
     return curves
 
@@ -196,6 +198,10 @@ def _print_scores(scores: Dict[str, Any], key: str) -> None:
             msg.text(f"F {name}: {_percent(scores[f'{key}{suffix}'])}")
     if f"{key}_pr_auc" in scores:
         msg.text(f"Area under the precision-recall curve: {_percent(scores[f'{key}_pr_auc'])}")
+        best = scores[f"{key}_pr_best"]
+        if best:
+            figures = ", ".join(f"{x.upper()} {_percent(best[x])}" for x in "fpr")
+            msg.text(f"Its best point: {figures}, at a threshold of {best['threshold']:.2f}")
     rows = [
         (label, *(_percent(row[x]) for x in "prf"), str(row["support"]))
         for label, row in scores[f"{key}_per_type"].items()

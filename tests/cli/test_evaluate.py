@@ -65,6 +65,8 @@ def test_curve_looks_behind_what_throws_vectors_away(model, data, tmp_path):
     assert "Area under the precision-recall curve: 100.00" in result.output
     metrics = json.loads(output.read_text())
     assert metrics["rels_pr_auc"] == pytest.approx(1)
+    assert "Its best point: F 100.00, P 100.00, R 100.00, at a threshold of" in result.output
+    assert 0 < metrics["rels_pr_best"]["threshold"] < 1
     assert metrics["rels_pr_curve"][-1]["r"] == 1
     assert metrics["rels_f"] == 1
 
