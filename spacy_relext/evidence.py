@@ -57,8 +57,8 @@ def check_evidence_share(name: str, model: Model, share: float) -> None:
         )
     if _get_attention_layer(model) is None:
         raise ValueError(
-            f'{name}: evidence_share needs a model that has context = "attention", as its '
-            "attention tells what is evidence"
+            f'{name}: evidence_share needs a model that has context = "attention", or a list '
+            "with it, as its attention tells what is evidence"
         )
 
 

@@ -65,12 +65,11 @@ class Atlop(nn.Module):
         RETURNS (Tensor): Logits, (pairs, classes); class 0 is the threshold.
         """
         states, attention = self.encode(doc.pieces, special)
-        vectors, weights = [], []
-        for places in doc.entities:
-            vectors.append(torch.logsumexp(states[places], dim=0))
-            weights.append(attention[:, places].mean(dim=1))
-        entities, looks = torch.stack(vectors), torch.stack(weights)
-        if self.attention is not None:
+        mentions = doc.entities
+        entities = torch.stack([torch.logsumexp(states[x], dim=0) for x in mentions])
+        if self.attention is None:
+            looks = torch.stack([attention[:, x].mean(dim=1) for x in mentions])
+        else:
             looks = self.attention(entities, states)
         heads, tails = doc.pairs.T
         shared = (looks[heads] * looks[tails]).mean(dim=1)

@@ -85,7 +85,7 @@ def graph(
 
 
 def _watch_ids(records: Iterable[Record]) -> Iterator[Record]:
-    """Warn in the end of documents that the graph cannot tell apart."""
+    """Warn in the end where the graph has one document for texts that differ."""
     texts: Dict[str, int] = {}
     shared = set()
     for record in records:
@@ -95,9 +95,9 @@ def _watch_ids(records: Iterable[Record]) -> Iterator[Record]:
         yield record
     if shared:
         msg.warn(
-            f"{len(shared)} documents in the graph stand for texts that are not the same: "
-            f"an id names more than one, such as {min(shared)!r}",
-            "What is told in one of them seems to be told in the other.",
+            f"Ids that name more than one text: {len(shared)}, such as {min(shared)!r}",
+            "Such texts are one document of the graph, so that what is told in one of them "
+            "seems to be told in the others.",
         )
 
 

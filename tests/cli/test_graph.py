@@ -73,12 +73,12 @@ def test_warns_of_texts_with_one_id(records):
     """Not of one text that is there twice."""
     again = [json.dumps(RECORD)] * 2
     records.write_text("\n".join(again))
-    assert "names more than one" not in graph(records, "--format", "csv").output
+    assert "more than one text" not in graph(records, "--format", "csv").output
     other = {**RECORD, "text": "Ada met Bo?"}
     records.write_text("\n".join([*again, json.dumps(other)]))
     result = graph(records, "--format", "csv")
     assert result.exit_code == 0
-    assert "names more than one, such as 'one'" in " ".join(result.output.split())
+    assert "name more than one text: 1, such as 'one'" in " ".join(result.output.split())
 
 
 def test_no_record(records):
