@@ -1,4 +1,5 @@
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from spacy.vocab import Vocab
 from spacy_relext import get_relations, has_relations
 
 BENCHMARKS = Path(__file__).parents[2] / "project" / "benchmarks"
-corpora = import_file("corpora", BENCHMARKS / "corpora.py")
+splits = import_file("splits", BENCHMARKS / "splits.py")
 
 SEMEVAL = """1\t"A <e1>storm</e1> ruined the <e2>harvest</e2>."
 Cause-Effect(e1,e2)
@@ -28,6 +29,13 @@ Comment:
 
 
 @pytest.fixture
+def corpora(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    yield import_file("corpora", BENCHMARKS / "corpora.py")
+    sys.modules.pop("splits", None)
+
+
+@pytest.fixture
 def nlp():
     return spacy.blank("en")
 
@@ -36,7 +44,7 @@ def test_semeval(nlp, tmp_path):
     path = tmp_path / "train.txt"
     path.write_bytes(SEMEVAL.replace("\n", "\r\n").encode("utf8"))
     expanded = Counter()
-    cause, whole, other = corpora.load(nlp, "semeval", path, expanded)
+    cause, whole, other = splits.load(nlp, "semeval", path, expanded)
     assert cause.text == "A storm ruined the harvest."
     [relation] = get_relations(cause)
     assert (relation.label, relation.head.text) == ("Cause-Effect", "storm")
@@ -52,7 +60,7 @@ def test_semeval_without_direction(nlp, tmp_path, label):
     path = tmp_path / "train.txt"
     path.write_text(f'\n7\t"A <e1>storm</e1> hit <e2>us</e2>."\n{label}\n')
     with pytest.raises(ValueError, match="train.txt:2: relation dropped"):
-        corpora.load(nlp, "semeval", path, Counter())
+        splits.load(nlp, "semeval", path, Counter())
 
 
 def test_labels_of_the_tutorial(nlp, tmp_path):
@@ -83,21 +91,21 @@ def test_labels_of_the_tutorial(nlp, tmp_path):
     path = tmp_path / "rel-component" / "annotations.jsonl"
     path.parent.mkdir()
     path.write_text(json.dumps(record), encoding="utf8")
-    splits = corpora.read_rel_component(nlp, tmp_path, 0, Counter())
-    [doc] = splits["dev"]
+    read = splits.read_rel_component(nlp, tmp_path, 0, Counter())
+    [doc] = read["dev"]
     found = {(x.head.text, x.tail.text, x.label) for x in get_relations(doc)}
     assert found == {("IL-2", "p65", "Binds"), ("IL-2", "p50", "Regulates")}
 
 
-def test_missing_data(tmp_path, capsys):
+def test_missing_data(corpora, tmp_path, capsys):
     with pytest.raises(SystemExit):
         corpora.main(tmp_path / "out", data=tmp_path / "nowhere", seed=0)
     assert "--data" in capsys.readouterr().out
 
 
-@pytest.mark.skipif(not corpora.DATA.is_dir(), reason=f"no corpora in {corpora.DATA}")
-def test_published_corpora(tmp_path):
-    corpora.main(tmp_path, data=corpora.DATA, seed=0)
+@pytest.mark.skipif(not splits.DATA.is_dir(), reason=f"no corpora in {splits.DATA}")
+def test_published_corpora(corpora, tmp_path):
+    corpora.main(tmp_path, data=splits.DATA, seed=0)
     rows = json.loads((tmp_path / "counts.json").read_text())
     counts = {(row["corpus"], row["split"]): row for row in rows}
     assert counts["semeval", "train"]["docs"] == 8000
@@ -107,11 +115,11 @@ def test_published_corpora(tmp_path):
     assert counts["conll04", "test"]["relations"] == 422
     assert counts["conll04", "test"]["also_in_train"] == 18
     assert counts["conll04", "unbalanced"]["relations"] == 399
-    splits = ("train", "dev", "test")
-    assert sum(counts["rel_component", split]["docs"] for split in splits) == 149
+    parts = ("train", "dev", "test")
+    assert sum(counts["rel_component", part]["docs"] for part in parts) == 149
     folds = [
-        [counts["rel_component", f"fold-{i}/{split}"]["docs"] for split in splits]
-        for i in range(corpora.N_FOLDS)
+        [counts["rel_component", f"fold-{i}/{part}"]["docs"] for part in parts]
+        for i in range(splits.N_FOLDS)
     ]
     assert all(sum(fold) == 149 for fold in folds)
     # Each doc is tested on once, and in another fold is dev.
