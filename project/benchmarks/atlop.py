@@ -29,6 +29,7 @@ from spacy_relext.decoding import get_records
 from spacy_relext.relation import get_relations, write_records
 from spacy_relext.truths import get_truths
 from tasks import TASKS, get_known_facts
+from thresholds import LOWEST, keep_above, score_thresholds
 
 WARMUP = 0.06
 
@@ -39,10 +40,10 @@ def main(
     output: Path = typer.Argument(..., help="JSON file to write; one a seed beside it"),
     encoder: Path = typer.Option("assets/encoder", help="Folder of the encoder"),
     seeds: List[int] = typer.Option([0, 1], "--seed", help="Seed, can be repeated"),
-    epochs: int = typer.Option(10, help="Passes over the training set"),
+    epochs: int = typer.Option(0, help="Passes over the training set, 0 for the benchmark's"),
     batch_size: int = typer.Option(4, help="Documents in a batch"),
-    encoder_rate: float = typer.Option(2e-4, help="Learning rate of the encoder"),
-    head_rate: float = typer.Option(5e-4, help="Learning rate of the rest"),
+    encoder_rate: float = typer.Option(1e-4, help="Learning rate of the encoder"),
+    head_rate: float = typer.Option(1e-3, help="Learning rate of the rest"),
     width: int = typer.Option(768, help="Width of head and tail vectors"),
     group_width: int = typer.Option(64, help="Features of a group"),
     train: str = typer.Option("", help="Split to train on, by default the benchmark's"),
@@ -56,6 +57,7 @@ def main(
     check_names("benchmark", [name], TASKS)
     task = TASKS[name]
     train = train or task.train
+    epochs = epochs or task.settings["training.max_epochs"]
     setup = {
         "train": train,
         "test": test,
@@ -196,20 +198,24 @@ def train_and_score(
     model.eval()
     for eg in tqdm(examples, unit="doc"):
         annotate(model, tokenizer, special, pipe, eg.predicted)
+    curve = score_thresholds(examples, pipe.grouping)
+    # Where the threshold class is.
+    keep_above(0.5, examples)
     scores = score_relations(
         examples,
         grouping=pipe.grouping,
         candidates=pipe.candidates,
         known_facts=get_known_facts(data.nlp, test_path),
     )
-    return {**scores, "train_seconds": round(seconds)}
+    return {**scores, "thresholds": curve, "train_seconds": round(seconds)}
 
 
 @torch.inference_mode()
 def annotate(
     model: Atlop, tokenizer: Any, special: Tuple[int, int], pipe: Any, doc: Doc
 ) -> None:
-    """Write the relations that the model finds to a doc.
+    """Write the relations that the model finds to a doc, those below its own threshold
+    too.
 
     model (Atlop): The model.
     tokenizer (Any): Its tokenizer.
@@ -221,11 +227,10 @@ def annotate(
     records: List[Any] = []
     if len(pairs):
         logits = model(encode(tokenizer, doc, pairs), special)
-        held = (logits[:, 1:] > logits[:, :1]).nonzero().numpy()
-        rows, columns = held.T
-        scores = numpy.ones(len(rows), dtype="float32")
+        probabilities = torch.sigmoid(logits[:, 1:] - logits[:, :1]).numpy()
+        rows, columns = numpy.nonzero(probabilities > LOWEST)
         none = numpy.zeros(0, dtype="int32")
-        decisions = rows, columns, scores
+        decisions = rows, columns, probabilities[rows, columns]
         (records,) = get_records(pairs, 1, decisions, pipe.labels, none)
     write_records(doc, records)
 

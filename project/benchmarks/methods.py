@@ -234,7 +234,7 @@ CONTINUED = {
 }
 
 DOCUMENTS = {
-    "recipe": Method("entities: attention context, bilinear, adaptive threshold"),
+    "recipe": Method("recipe"),
     "mention": Method(
         "mentions, the closest two of a relation to learn from",
         {
@@ -242,15 +242,22 @@ DOCUMENTS = {
             full_name("prominence"): False,
             full_name("context"): "max",
             full_name("group_width"): 0,
+            f"{OBJECTIVE}.threshold": 0.5,
         },
     ),
-    "prominence": _change_model("prominence of the entities", prominence=True),
-    "no-context": _change_model("no context", context=None),
+    "no-prominence": _change_model("without prominence of the entities", prominence=False),
+    "context-none": _change_model("no context", context=None),
     "context-max": _change_model("max context between the closest mentions", context="max"),
+    "context-attention": _change_model("attention context alone", context="attention"),
     "sum": _change_model("sum of head and tail, not bilinear", group_width=0),
     "mention-pooling-mean": _change_model("mean of the mentions", mention_pooling="mean"),
     "mention-pooling-max": _change_model("maximum of the mentions", mention_pooling="max"),
-    "multi-label": _weigh("one threshold for all"),
+    "multi-label": _weigh("one threshold for all", threshold=0.25),
+    "threshold": Method("threshold 0.5", {f"{OBJECTIVE}.threshold": 0.5}),
+    "one-rate": Method(
+        "one learning rate for all",
+        {OPTIMIZER: layerwise_adam(1.0, 1.0, warmup_linear(2e-4))},
+    ),
     "mean-of-windows": Method(
         "mean of overlapping windows",
         {f"{COMPONENT}.model.tok2vec.@architectures": LISTENER},

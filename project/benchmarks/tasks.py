@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Set
+from typing import Any, Callable, Dict, List, Set
 
 from spacy.language import Language
+from spacy.training import Example
 
 from semeval_score import score_pipeline
 from settings import COMPONENT, CONFIG, DOCUMENT_CONFIG, Settings
@@ -75,15 +76,27 @@ def score_documents(grouping: Grouping, nlp: Language, path: Path) -> Dict[str, 
     path (Path): The corpus.
     RETURNS (Dict[str, Any]): Its scores.
     """
-    facts = get_known_facts(nlp, path)
+    return score_relations(
+        annotate_documents(grouping, nlp, path),
+        grouping=grouping,
+        candidates=nlp.get_pipe("relation_extractor").candidates,
+        known_facts=get_known_facts(nlp, path),
+    )
+
+
+def annotate_documents(grouping: Grouping, nlp: Language, path: Path) -> List[Example]:
+    """Find the relations of entities in a corpus of documents.
+
+    grouping (Callable): As of `score_documents`, and so are the next two.
+    nlp (Language): The pipeline.
+    path (Path): The corpus.
+    RETURNS (List[Example]): What was found, beside the annotation.
+    """
     examples = list(create_entity_corpus(path)(nlp))
     for doc in nlp.pipe(eg.predicted for eg in examples):
         found = get_entity_relations(doc, grouping)
         set_relations(doc, [rel for rel in found if rel.head_mentions != rel.tail_mentions])
-    candidates = nlp.get_pipe("relation_extractor").candidates
-    return score_relations(
-        examples, grouping=grouping, candidates=candidates, known_facts=facts
-    )
+    return examples
 
 
 def get_known_facts(nlp: Language, path: Path) -> Set[Fact]:
@@ -136,6 +149,12 @@ SPANS = {
     f"{COMPONENT}.spans_key": "entities",
     "corpora.train.spans_key": "entities",
     "corpora.dev.spans_key": "entities",
+}
+
+# Which mentions are of one entity, where relations are between entities of documents.
+GROUPINGS: Dict[str, Grouping] = {
+    "bc5cdr": configure_group_by_kb_id("|"),
+    "redocred": configure_group_by_ent_id(),
 }
 
 TASKS = {
@@ -193,24 +212,24 @@ TASKS = {
     ),
     "bc5cdr": Task(
         figure="rels_f",
-        score=partial(score_documents, configure_group_by_kb_id("|")),
+        score=partial(score_documents, GROUPINGS["bc5cdr"]),
         config=DOCUMENT_CONFIG,
         train="train_dev",
         watch="sample",
         tune_train="train",
         tune_dev="dev",
-        settings={"training.max_epochs": 6, **LOCAL_ENCODER},
+        settings={"training.max_epochs": 4, **LOCAL_ENCODER},
     ),
     "redocred": Task(
         figure="rels_f",
-        score=partial(score_documents, configure_group_by_ent_id()),
+        score=partial(score_documents, GROUPINGS["redocred"]),
         config=DOCUMENT_CONFIG,
         train="train",
         watch="sample",
         tune_train="tune_train",
         tune_dev="tune_dev",
         settings={
-            "training.max_epochs": 20,
+            "training.max_epochs": 10,
             f"{COMPONENT}.grouping": {"@misc": "spacy-relext.group_by_ent_id.v1"},
             f"{COMPONENT}.pairs.@misc": "spacy-relext.all_pairs.v1",
             **LOCAL_ENCODER,

@@ -64,7 +64,7 @@ def test_variant_of_the_recipe_s_value_is_the_recipe(ablation):
     assert ablation.differs(ablation.get_settings(none, {}), {}, CONFIG)
     assert not ablation.differs(ablation.get_settings(none, context), context, CONFIG)
     # What is the model's default is not the recipe where the config says otherwise.
-    for name, is_other in (("context-max", True), ("context-attention", False)):
+    for name, is_other in (("hidden_width-128", True), ("hidden_width-256", False)):
         settings = ablation.STUDIES["parts"][name].settings
         assert ablation.differs(settings, {}, DOCUMENT_CONFIG) == is_other
 

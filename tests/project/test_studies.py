@@ -6,6 +6,7 @@ import pytest
 import spacy
 import srsly
 from spacy.tokens import Doc, DocBin, Span
+from spacy.training import Example
 from spacy.util import load_config, load_model_from_config, registry
 from spacy.vocab import Vocab
 from thinc.api import Config
@@ -28,6 +29,7 @@ MODULES = (
     "semeval_score",
     "settings",
     "tasks",
+    "thresholds",
     "training",
 )
 
@@ -315,3 +317,22 @@ def test_relations_of_mentions_are_scored_as_those_of_entities(load, tmp_path, g
     # Three entities in each of three docs, two labels, four relations.
     assert scores["rels_p"] == pytest.approx(4 / (3 * 6 * 2))
     assert (scores["rels_r"], scores["rels_ign_f"]) == (1, 0)
+
+
+def test_the_best_threshold_is_told_and_nothing_lost(load):
+    reference = test_documents.make_examples(test_documents.make_nlp())[1].reference
+    doc = reference.copy()
+    first, second = get_relations(doc)
+    wrong = dataclasses.replace(second, label="WRONG")
+    found = zip((first, wrong, second), (0.9, 0.52, 0.32))
+    set_relations(doc, [dataclasses.replace(rel, score=score) for rel, score in found])
+    thresholds, examples = load("thresholds"), [Example(doc, reference)]
+    by_id = registry.resolve({"grouping": test_documents.BY_ID})["grouping"]
+    scores = thresholds.score_thresholds(examples, by_id)
+    f_at = {name: round(f, 2) for name, f in scores["f"].items()}
+    assert (f_at["0.05"], f_at["0.35"], f_at["0.55"], f_at["0.95"]) == (0.8, 0.5, 0.67, 0)
+    assert scores["best_threshold"] == 0.05
+    assert scores["best_f"] == scores["f"]["0.05"]
+    assert len(get_relations(doc)) == 3
+    thresholds.keep_above(0.5, examples)
+    assert [rel.label for rel in get_relations(doc)] == [first.label, "WRONG"]
