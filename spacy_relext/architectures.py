@@ -22,6 +22,8 @@ from .layers import (
 )
 from .pairs import Pairs
 
+# What `mention_pooling` calls it where scores are pooled, not vectors.
+POOLED_SCORES = "scores"
 CONTEXTS = {"max": max_context, "attention": attention_context}
 
 
@@ -54,7 +56,8 @@ def build_relation_model(
     pooling (str): Vector of a mention from token vectors: "mean", "max" or
         "first_last" (the first and the last, side by side).
     mention_pooling (str): Vector of an entity from those of its mentions, where it has
-        many: "logsumexp", "max" or "mean".
+        many: "logsumexp", "max" or "mean". Or "scores": none, but a score of each pair of
+        mentions, and the logsumexp of those.
     type_width (int): Width of the embedding of the entities' labels; 0 for none.
     prominence (bool): Whether an entity knows how often it is mentioned, beside the
         others with its label, and how early.
@@ -79,10 +82,10 @@ def build_relation_model(
     hidden = [Relu(hidden_width, dropout=0.0) for _ in range(depth - 1)]
     output = linear(nO)
     pair_width = 2 * hidden_width if group_width else hidden_width
+    of_mentions = mention_pooling == POOLED_SCORES
+    vectors = entity_vectors(pooling, None if of_mentions else mention_pooling, features)
     score = score_pairs(
-        entities=chain(
-            entity_vectors(pooling, mention_pooling, features), Dropout(0.0)
-        ),
+        entities=chain(vectors, Dropout(0.0)),
         join=group_bilinear(group_width) if group_width else rectify(),
         output=chain(Dropout(0.0), *hidden, output),
         width=hidden_width,
@@ -90,6 +93,7 @@ def build_relation_model(
         distance=distance,
         context=_sum([CONTEXTS[name](pair_width) for name in contexts]),
         block_size=block_size,
+        of_mentions=of_mentions,
     )
     model = chain(with_getitem(0, chain(tok2vec, flatten_tokens())), score)
     model.set_ref("tok2vec", tok2vec)

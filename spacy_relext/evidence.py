@@ -1,44 +1,97 @@
-"""The sentences that tell of a relation, by what the model looks at."""
+"""The sentences that tell of a relation, by what the model goes by."""
 
-from typing import List, Optional, Sequence
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 import numpy
 from spacy.tokens import Doc, Span
 from thinc.api import Model, to_numpy
+from thinc.types import Floats2d, Ints1d
 
 from .layers.attention_context import get_attention
+from .layers.flatten_tokens import Tokens
 from .pairs import Pairs
+
+# Pairs of mentions scored at a time, which bounds the memory.
+BLOCK = 4096
 
 
 def find_evidence(
-    model: Model, docs: Sequence[Doc], pairs: Pairs, share: float
+    model: Model, docs: Sequence[Doc], pairs: Pairs, outputs: Ints1d, share: float
 ) -> List[List[Span]]:
-    """The sentences with a share of the attention of a pair; the idea is that of Ma et
-    al. 2023, "DREEAM: Guiding Attention with Evidence for Improving Document-Level
-    Relation Extraction", without the guidance.
+    """The sentences with a share of what a relation is found by: of the attention of its
+    pair, or of the scores of its pairs of mentions where the model pools those. Attention
+    as evidence is the idea of Ma et al. 2023, "DREEAM: Guiding Attention with Evidence
+    for Improving Document-Level Relation Extraction", without the guidance.
 
-    model (Model): A RelationModel that has an attention context, trained.
+    model (Model): A RelationModel that has such, trained.
     docs (Sequence[Doc]): The docs. Those without sentence boundaries have no evidence.
-    pairs (Pairs): The pairs, in the order of the docs.
-    share (float): The least share of the attention, 0 to 1.
-    RETURNS (List[List[Span]]): For each pair its sentences, in text order.
+    pairs (Pairs): The pair of each relation, in the order of the docs.
+    outputs (Ints1d): For each relation the output of the model that scores its label.
+    share (float): The least share, 0 to 1.
+    RETURNS (List[List[Span]]): For each relation its sentences, in text order.
     """
     found: List[List[Span]] = [[] for _ in range(len(pairs))]
     if not len(pairs):
         return found
     tokens, _ = model.layers[0].predict((docs, pairs))
-    score = model.get_ref("score_pairs")
-    entities = score.layers[0].predict((tokens, pairs))
-    attention = _get_attention_layer(model)
-    for i, rows, weights in get_attention(attention, (tokens, entities, pairs)):
-        if not docs[i].has_annotation("SENT_START"):
-            continue
+    if model.get_ref("score_pairs").attrs["of_mentions"]:
+        shares = _share_scores(model, docs, tokens, pairs, outputs)
+    else:
+        shares = _share_attention(model, docs, tokens, pairs)
+    for i, rows, of_sents in shares:
         sents = list(docs[i].sents)
-        starts = numpy.asarray([sent.start for sent in sents])
-        of_sents = numpy.add.reduceat(to_numpy(weights), starts, axis=1)
         for row, column in zip(*(of_sents >= share).nonzero()):
             found[rows.start + row].append(sents[column])
     return found
+
+
+# The index of a doc, some of the pairs, and the share of each sentence for each of them.
+Shares = Iterator[Tuple[int, slice, numpy.ndarray]]
+
+
+def _share_attention(
+    model: Model, docs: Sequence[Doc], tokens: Tokens, pairs: Pairs
+) -> Shares:
+    entities = model.get_ref("score_pairs").layers[0].predict((tokens, pairs))
+    layer = _get_attention_layer(model)
+    for i, rows, weights in get_attention(layer, (tokens, entities, pairs)):
+        if docs[i].has_annotation("SENT_START"):
+            starts = numpy.asarray([sent.start for sent in docs[i].sents])
+            yield i, rows, numpy.add.reduceat(to_numpy(weights), starts, axis=1)
+
+
+def _share_scores(
+    model: Model, docs: Sequence[Doc], tokens: Tokens, pairs: Pairs, outputs: Ints1d
+) -> Shares:
+    """A pair of mentions counts for the sentences of both, once where it is one."""
+    score = model.get_ref("score_pairs")
+    done = 0
+    for block, counts in pairs.iter_mention_pairs(BLOCK):
+        scores = to_numpy(score.predict((tokens, block)))
+        ends = numpy.cumsum(counts)
+        for row, (start, end) in enumerate(zip(ends - counts, ends), start=done):
+            i = int(pairs.doc[pairs.head[row]])
+            if docs[i].has_annotation("SENT_START"):
+                weights = _softmax(scores[start:end, outputs[row]])
+                bounds = numpy.asarray([sent.start for sent in docs[i].sents])
+                ends_of_pair = (block.start[x[start:end]] for x in (block.head, block.tail))
+                yield i, slice(row, row + 1), _sum_by_sentence(weights, bounds, *ends_of_pair)
+        done += len(counts)
+
+
+def _softmax(scores: Floats2d) -> numpy.ndarray:
+    shares = numpy.exp(scores - scores.max())
+    return shares / shares.sum()
+
+
+def _sum_by_sentence(
+    weights: numpy.ndarray, bounds: Ints1d, head: Ints1d, tail: Ints1d
+) -> numpy.ndarray:
+    of_head, of_tail = (numpy.searchsorted(bounds, x, "right") - 1 for x in (head, tail))
+    total = numpy.zeros((1, len(bounds)))
+    numpy.add.at(total[0], of_head, weights)
+    numpy.add.at(total[0], of_tail, numpy.where(of_head == of_tail, 0, weights))
+    return total
 
 
 def check_evidence_share(name: str, model: Model, share: float) -> None:
@@ -48,17 +101,19 @@ def check_evidence_share(name: str, model: Model, share: float) -> None:
     model (Model): Its model.
     share (float): The least share of the attention.
     RAISES (ValueError): Where the share does not lie between 0 and 1, or the model
-        has no attention context.
+        has neither an attention context nor pools scores.
     """
     if not 0 <= share <= 1:
         raise ValueError(
             f"{name}: evidence_share must lie between 0 and 1, or be null for no evidence, "
             f"found: {share}"
         )
-    if _get_attention_layer(model) is None:
+    score = model.maybe_get_ref("score_pairs")
+    pools_scores = score is not None and score.attrs["of_mentions"]
+    if not pools_scores and _get_attention_layer(model) is None:
         raise ValueError(
-            f'{name}: evidence_share needs a model that has context = "attention", or a list '
-            "with it, as its attention tells what is evidence"
+            f'{name}: evidence_share needs a model that has mention_pooling = "scores", or '
+            'context = "attention", as its scores or its attention tell what is evidence'
         )
 
 

@@ -63,9 +63,10 @@ class RelationExtractor(TrainablePipe):
         max_pairs_per_doc (Optional[int]): Number of pairs of a doc to train on:
             all with a relation, and a new random choice of the others each time.
             None for all.
-        evidence_share (Optional[float]): The share of a pair's attention, 0 to 1, that
-            makes a sentence the evidence of its relation; None for no evidence. The
-            model must have an attention context, and the docs sentences.
+        evidence_share (Optional[float]): The share of what a relation is found by, 0 to
+            1, that makes a sentence its evidence; None for no evidence. That is the
+            attention of its pair, or the scores of its mentions: the model must have
+            an attention context or pool scores, and the docs have sentences.
         scorer (Optional[Callable]): The scoring method.
         RAISES (ValueError): Where `max_pairs_per_doc` is below 1, `evidence_share` is
             out of its range or not for this model, or another package registered
@@ -184,8 +185,10 @@ class RelationExtractor(TrainablePipe):
         held = to_numpy(rows), to_numpy(columns), to_numpy(scores[rows, columns])
         evidence = None
         if self.evidence_share is not None:
+            # Where the objective has a class of its own, that comes first.
+            outputs = held[1] + self.objective.n_outputs(len(labels)) - len(labels)
             evidence = find_evidence(
-                self.model, docs, pairs.select(held[0]), self.evidence_share
+                self.model, docs, pairs.select(held[0]), outputs, self.evidence_share
             )
         found = get_records(
             pairs, len(docs), held, labels, self._symmetric_columns, evidence

@@ -13,7 +13,7 @@ Entity = Union[Span, Sequence[Span]]
 # A distance between the mentions of two arrays of indices.
 Distance = Callable[[Ints1d, Ints1d], Ints1d]
 
-# Mention pairs looked at together, which bounds the memory.
+# Pairs of mentions looked at together, which bounds the memory.
 BLOCK = 1 << 20
 
 
@@ -125,7 +125,7 @@ class Pairs:
         if self.entity is None:
             return self.head, self.tail
         found = [numpy.zeros((2, 0), dtype="int64")]
-        for starts, mentions in self._iter_mention_pairs():
+        for starts, mentions in self._iter_mention_pairs(BLOCK):
             apart = distance(*mentions)
             sizes = numpy.diff(starts, append=len(apart))
             least = numpy.repeat(numpy.minimum.reduceat(apart, starts), sizes)
@@ -135,13 +135,34 @@ class Pairs:
         head, tail = numpy.concatenate(found, axis=1)
         return head, tail
 
-    def _iter_mention_pairs(self) -> Iterator[Tuple[Ints1d, Any]]:
+    def of_mentions(self, head: Ints1d, tail: Ints1d) -> "Pairs":
+        """Pairs of mentions, each of which counts as an entity of its own.
+
+        head, tail (Ints1d): The indices of mentions.
+        RETURNS (Pairs): The pairs.
+        """
+        entity = slice(None) if self.entity is None else self.entity
+        doc, label = self.doc[entity], self.label[entity]
+        return replace(self, doc=doc, label=label, head=head, tail=tail, entity=None)
+
+    def iter_mention_pairs(self, size: int) -> Iterator[Tuple["Pairs", Ints1d]]:
+        """Every mention of the head of a pair with every mention of its tail.
+
+        size (int): How many pairs of mentions to make at a time, more only where one
+            pair has more.
+        YIELDS (Tuple[Pairs, Ints1d]): The pairs of mentions of some pairs, and how many
+            each of these has; in order.
+        """
+        for starts, (head, tail) in self._iter_mention_pairs(size):
+            yield self.of_mentions(head, tail), numpy.diff(starts, append=len(head))
+
+    def _iter_mention_pairs(self, size: int) -> Iterator[Tuple[Ints1d, Any]]:
         """Runs of pairs, each with all pairs of their mentions: where those of each
         begin, and the mentions of heads and tails, (2, mention pairs)."""
         n_tails = self.n_mentions[self.tail]
         sizes = self.n_mentions[self.head] * n_tails
         ends = numpy.cumsum(sizes)
-        cuts = numpy.searchsorted(ends, numpy.arange(BLOCK, ends[-1:].sum(), BLOCK))
+        cuts = numpy.searchsorted(ends, numpy.arange(size, ends[-1:].sum(), size))
         bounds = numpy.unique([0, *cuts, len(self)])
         for i, j in zip(bounds, bounds[1:]):
             count = sizes[i:j]

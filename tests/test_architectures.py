@@ -106,6 +106,25 @@ def test_an_entity_knows_how_often_it_is_mentioned_where_asked(prominence):
     assert numpy.allclose(of_often, of_once, atol=1e-6) != prominence
 
 
+@pytest.mark.parametrize("context", ["max", ["max", "attention"]])
+def test_the_score_of_entities_is_pooled_from_those_of_their_mentions(context):
+    doc = Doc(spacy.blank("en").vocab, words=[str(i) for i in range(40)])
+    at = ([3, 20], [14], [7, 16, 39])
+    entities = [[Span(doc, i, i + 1, "P") for i in of_entity] for of_entity in at]
+    pairs = Pairs.all([entities])
+    model = build(context=context, mention_pooling="scores", group_width=4, block_size=3)
+    model.initialize(X=([doc], pairs), Y=numpy.zeros((1, 3), dtype="float32"))
+    each = Pairs.all([[span for spans in entities for span in spans]])
+    of_mentions = model.predict(([doc], each))
+    first = numpy.cumsum([0, 2, 1])
+    for found, head, tail in zip(model.predict(([doc], pairs)), pairs.head, pairs.tail):
+        heads, tails = (first[x] + numpy.arange(len(at[x])) for x in (head, tail))
+        rows = each.find(numpy.repeat(heads, len(tails)), numpy.tile(tails, len(heads)))
+        assert len(rows) == len(at[head]) * len(at[tail]) and rows.min() >= 0
+        expected = numpy.log(numpy.exp(of_mentions[rows]).sum(axis=0))
+        numpy.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_depth_adds_hidden_layers():
     def count(depth):
         return sum(len(node.param_names) for node in build(depth=depth).walk())
@@ -137,6 +156,7 @@ def test_blocks_do_not_change_scores(sample):
         ("type_width", -1),
         ("block_size", 0),
         ("pooling", "median"),
+        ("mention_pooling", "median"),
         ("context", "words"),
     ],
 )

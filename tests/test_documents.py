@@ -15,6 +15,7 @@ from .test_extractor import SMALL, make_nlp
 
 BY_ID = {"@misc": "spacy-relext.group_by_kb_id.v1"}
 ATLOP = {**SMALL, "context": "attention", "group_width": 8, "mention_pooling": "logsumexp"}
+SCORES = {**SMALL, "context": "max", "group_width": 8, "mention_pooling": "scores"}
 # Entities as text/type/id; what a relation says stands in another sentence than one of
 # its names.
 DATA = [
@@ -88,9 +89,11 @@ def test_learns_relations_of_entities_and_survives_serialisation(trained, tmp_pa
         assert scores[f"rels_{name}"] == 1
 
 
-@pytest.mark.parametrize("context", ["max", None])
-def test_other_models_learn_them_too(context):
-    model = {**SMALL, "context": context, "mention_pooling": "max"}
+@pytest.mark.parametrize(
+    "context,mention_pooling", [("max", "max"), (None, "max"), ("max", "scores")]
+)
+def test_other_models_learn_them_too(context, mention_pooling):
+    model = {**SMALL, "context": context, "mention_pooling": mention_pooling}
     nlp = train(model=model, objective={"@misc": "spacy-relext.multi_label.v1"})
     docs = [nlp(eg.predicted.copy()) for eg in make_examples(nlp)]
     assert [facts(doc) for doc in docs] == [set(relations) for _, _, relations in DATA]
@@ -152,7 +155,19 @@ def test_sentences_that_the_attention_names(context):
     assert {relation.evidence for relation in nlp(plain)._.relations} <= {()}
 
 
-def test_evidence_without_attention_is_refused():
+def test_the_mentions_that_score_are_evidence():
+    """Of the docs that were learnt, where Ada ran Kestrel stands in one sentence."""
+    nlp = train(model=SCORES, evidence_share=0.5)
+    doc = nlp(make_doc(nlp.vocab, *DATA[0][:2]))
+    (relation,) = doc._.relations
+    assert [sent.start for sent in relation.evidence] == [4]
+    nlp.get_pipe("relation_extractor").evidence_share = 0.0
+    doc = nlp(make_doc(nlp.vocab, *DATA[0][:2]))
+    (relation,) = doc._.relations
+    assert [sent.start for sent in relation.evidence] == [0, 4]
+
+
+def test_evidence_that_no_model_gives_is_refused():
     with pytest.raises(ValueError, match='evidence_share needs .* context = "attention"'):
         train(model=SMALL, n_updates=0, evidence_share=0.2)
     with pytest.raises(ValueError, match='evidence_share needs .* context = "attention"'):
@@ -284,10 +299,11 @@ def test_raw_text_with_entities_that_the_pipeline_finds():
     assert [span.text for span in relation.head_mentions] == ["Ada"] * 3
 
 
-def test_many_mentions_in_a_long_doc_stay_within_memory():
+@pytest.mark.parametrize("model", [ATLOP, SCORES])
+def test_many_mentions_in_a_long_doc_stay_within_memory(model):
     """2,000 mentions of 40 entities among 20,000 tokens."""
     tracemalloc = pytest.importorskip("tracemalloc")
-    nlp = train(n_updates=0)
+    nlp = train(model=model, n_updates=0)
     pipe = nlp.get_pipe("relation_extractor")
     words = ["Ada" if i % 10 == 0 else "and" for i in range(20_000)]
     doc = Doc(nlp.vocab, words=words)

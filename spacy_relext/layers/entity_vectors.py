@@ -1,6 +1,6 @@
-from typing import Callable, Sequence, Tuple
+from typing import Callable, Optional, Sequence, Tuple
 
-from thinc.api import Model
+from thinc.api import Model, Ops
 from thinc.types import Floats2d, Ints1d
 
 from ..pairs import Pairs, ranges
@@ -12,14 +12,15 @@ POOLINGS = ("mean", "max", "first_last")
 
 def entity_vectors(
     pooling: str,
-    mention_pooling: str = "logsumexp",
+    mention_pooling: Optional[str] = "logsumexp",
     features: Sequence[Model[Pairs, Floats2d]] = (),
 ) -> Model[Tuple[Tokens, Pairs], Floats2d]:
     """One vector an entity: the tokens of each mention pooled, its mentions pooled, and
-    what else is known of it.
+    what else is known of it; or one a mention.
 
     pooling (str): "mean", "max" or "first_last" (both, side by side).
-    mention_pooling (str): As of `pool_mentions`.
+    mention_pooling (Optional[str]): As of `pool_mentions`; None for one vector a mention,
+        with what else is known of its entity.
     features (Sequence[Model[Pairs, Floats2d]]): Layers that give more features of each
         entity.
     RAISES (ValueError): On another pooling.
@@ -34,7 +35,7 @@ def entity_vectors(
         forward,
         init=init,
         layers=[pool_mentions(mention_pooling), *features],
-        attrs={"pooling": pooling},
+        attrs={"pooling": pooling, "one_a_mention": mention_pooling is None},
     )
 
 
@@ -48,18 +49,21 @@ def forward(
     mentions, backprop_mentions = _POOL[model.attrs["pooling"]](model.ops, X, starts, ends)
     merge, *features = model.layers
     pooled, backprop_pooled = merge((mentions, pairs), is_train)
+    repeat = _each_mention if model.attrs["one_a_mention"] else _each_entity
     parts, callbacks = [pooled], []
     for layer in features:
-        of_layer, backprop_layer = layer(pairs, is_train)
+        of_entities, backprop_layer = layer(pairs, is_train)
+        of_layer, backprop_repeat = repeat(model.ops, of_entities, pairs)
         parts.append(of_layer)
-        callbacks.append(backprop_layer)
+        callbacks.append((backprop_layer, backprop_repeat))
 
-    def backprop(d_entities: Floats2d) -> Floats2d:
+    def backprop(d_vectors: Floats2d) -> Floats2d:
         end = pooled.shape[1]
-        d_pooled = model.ops.as_contig(d_entities[:, :end])
-        for of_layer, backprop_layer in zip(parts[1:], callbacks):
+        d_pooled = model.ops.as_contig(d_vectors[:, :end])
+        for of_layer, (backprop_layer, backprop_repeat) in zip(parts[1:], callbacks):
             start, end = end, end + of_layer.shape[1]
-            backprop_layer(model.ops.as_contig(d_entities[:, start:end]))
+            d_layer = model.ops.as_contig(d_vectors[:, start:end])
+            backprop_layer(backprop_repeat(d_layer))
         return backprop_mentions(backprop_pooled(d_pooled))
 
     return model.ops.xp.hstack(parts), backprop
@@ -68,6 +72,24 @@ def forward(
 def init(model: Model, X=None, Y=None) -> None:
     for layer in model.layers[1:]:
         layer.initialize()
+
+
+def _each_entity(ops: Ops, Y: Floats2d, pairs: Pairs) -> Tuple[Floats2d, Callable]:
+    return Y, lambda dY: dY
+
+
+def _each_mention(ops: Ops, Y: Floats2d, pairs: Pairs) -> Tuple[Floats2d, Callable]:
+    """The row of its entity for each mention."""
+    if pairs.entity is None:
+        return _each_entity(ops, Y, pairs)
+    entity = ops.asarray1i(pairs.entity)
+
+    def backprop(d_mentions: Floats2d) -> Floats2d:
+        dY = ops.alloc2f(*Y.shape)
+        ops.scatter_add(dY, entity, d_mentions)
+        return dY
+
+    return Y[entity], backprop
 
 
 def _pool_spans(reduce: str):

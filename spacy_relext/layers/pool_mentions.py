@@ -1,26 +1,27 @@
-from typing import Callable, Tuple
+from typing import Callable, Optional, Tuple
 
 from thinc.api import Model, Ops
 from thinc.types import Floats2d
 
 from ..pairs import Pairs
+from .reduce_logsumexp import reduce_logsumexp
 
 MENTION_POOLINGS = ("logsumexp", "max", "mean")
 
 
-def pool_mentions(pooling: str) -> Model[Tuple[Floats2d, Pairs], Floats2d]:
+def pool_mentions(pooling: Optional[str]) -> Model[Tuple[Floats2d, Pairs], Floats2d]:
     """One vector an entity, from those of its mentions. Of a single mention it is the
     vector itself, whatever the pooling.
 
     pooling (str): "logsumexp", a smooth maximum (Jia et al. 2019, "Document-Level N-ary
         Relation Extraction with Multiscale Representation Learning", section 3.2),
-        "max" or "mean".
+        "max" or "mean"; None to leave the mentions as they are.
     RAISES (ValueError): On another pooling.
     """
-    if pooling not in MENTION_POOLINGS:
+    if pooling is not None and pooling not in MENTION_POOLINGS:
         raise ValueError(
             "spacy-relext.RelationModel.v1: mention_pooling must be one of "
-            f"{', '.join(MENTION_POOLINGS)}, found: {pooling!r}"
+            f"{', '.join(MENTION_POOLINGS)} or scores, found: {pooling!r}"
         )
     return Model("pool_mentions", forward, attrs={"pooling": pooling})
 
@@ -31,24 +32,16 @@ def forward(
     is_train: bool,
 ) -> Tuple[Floats2d, Callable]:
     X, pairs = inputs
-    if pairs.entity is None:
+    if pairs.entity is None or model.attrs["pooling"] is None:
         return X, _same
     ops: Ops = model.ops
     lengths = ops.asarray1i(pairs.n_mentions)
-    entity = ops.asarray1i(pairs.entity)
     if model.attrs["pooling"] == "mean":
         return ops.reduce_mean(X, lengths), lambda dY: ops.backprop_reduce_mean(dY, lengths)
+    if model.attrs["pooling"] == "logsumexp":
+        return reduce_logsumexp(ops, X, lengths)
     largest, which = ops.reduce_max(X, lengths)
-    if model.attrs["pooling"] == "max":
-        return largest, lambda dY: ops.backprop_reduce_max(dY, which, lengths)
-    shares = ops.xp.exp(X - largest[entity])
-    total = ops.reduce_sum(shares, lengths)
-    shares /= total[entity]
-
-    def backprop(dY: Floats2d) -> Floats2d:
-        return shares * dY[entity]
-
-    return largest + ops.xp.log(total), backprop
+    return largest, lambda dY: ops.backprop_reduce_max(dY, which, lengths)
 
 
 def _same(dY: Floats2d) -> Floats2d:

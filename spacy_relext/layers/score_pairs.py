@@ -1,12 +1,13 @@
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple
 
 import numpy
-from thinc.api import Embed, Model
+from thinc.api import Embed, Model, Ops
 from thinc.types import Floats2d, Ints1d
 
 from ..pairs import Pairs, count_between
 from .flatten_tokens import Tokens
 from .linear import linear
+from .reduce_logsumexp import reduce_logsumexp
 
 # Tokens between the mentions: 0 to 4 apart, then by ranges.
 DISTANCES = numpy.asarray([0, 1, 2, 3, 4, 5, 8, 12, 16, 24, 32, 64])
@@ -23,6 +24,7 @@ def score_pairs(
     distance: bool,
     context: Optional[Model[Tuple[Tokens, Floats2d, Pairs], Callable]],
     block_size: int,
+    of_mentions: bool = False,
 ) -> Model[Tuple[Tokens, Pairs], Floats2d]:
     """The scores of each pair, from the vectors of its two entities.
 
@@ -30,7 +32,13 @@ def score_pairs(
     what the pair alone knows (distance and order, context): to all of it, or head and
     tail to one half each. What comes of it is joined, and scored.
 
-    entities (Model[Tuple[Tokens, Pairs], Floats2d]): Makes the entity vectors.
+    With `of_mentions`, each pair of mentions is scored so, and the score of two entities
+    is the logsumexp over theirs: a relation that is told once is told, and told often it
+    is surer (multi-instance learning; Verga et al. 2018, "Simultaneously Self-Attending to
+    All Mentions for Full-Abstract Biological Relation Extraction", section 2.3).
+
+    entities (Model[Tuple[Tokens, Pairs], Floats2d]): Makes the entity vectors, or those
+        of the mentions.
     join (Model[Floats2d, Floats2d]): Makes one vector a pair of the sums.
     output (Model[Floats2d, Floats2d]): Scores what `join` made.
     width (int): Width of the projections of head and tail.
@@ -40,6 +48,8 @@ def score_pairs(
     context (Optional[Model]): Makes context vectors, see `max_context`.
     block_size (int): Number of pairs scored at a time in prediction; this bounds
         the memory.
+    of_mentions (bool): Whether what `entities` makes are vectors of mentions, so that
+        pairs of mentions are scored.
     """
     layers = [entities, output, linear(width), linear(width), join]
     refs = {"distance": None, "context": context}
@@ -53,7 +63,11 @@ def score_pairs(
         layers=layers,
         refs=refs,
         dims={"nO": None},
-        attrs={"block_size": block_size, "pair_width": pair_width},
+        attrs={
+            "block_size": block_size,
+            "pair_width": pair_width,
+            "of_mentions": of_mentions,
+        },
     )
 
 
@@ -68,7 +82,8 @@ def forward(
     H, backprop_head = as_head(E, is_train)
     T, backprop_tail = as_tail(E, is_train)
     add_distance, backprop_distance = _distance(model, is_train)
-    add_context, backprop_context = _context(model, (tokens, E, pairs), is_train)
+    every, counts = _get_scored(model, pairs)
+    add_context, backprop_context = _context(model, (tokens, E, every), is_train)
 
     def pair_vectors(pairs: Pairs) -> Floats2d:
         Y = H[ops.asarray1i(pairs.head)]
@@ -81,23 +96,26 @@ def forward(
         return Y
 
     if not is_train:
-        n_pairs, size = len(pairs), model.attrs["block_size"]
-        scores = ops.alloc2f(n_pairs, model.get_dim("nO"), zeros=False)
-        for i in range(0, n_pairs, size):
-            block = pairs.select(slice(i, i + size))
-            scores[i : i + size] = output.predict(join.predict(pair_vectors(block)))
+        scores = ops.alloc2f(len(pairs), model.get_dim("nO"), zeros=False)
+        done = 0
+        for block, counts in _iter_blocks(model, pairs):
+            of_block = output.predict(join.predict(pair_vectors(block)))
+            pooled, _ = _pool(ops, of_block, counts)
+            scores[done : done + len(pooled)] = pooled
+            done += len(pooled)
         return scores, _no_backprop
 
-    joined, backprop_join = join(pair_vectors(pairs), is_train)
-    scores, backprop_output = output(joined, is_train)
+    joined, backprop_join = join(pair_vectors(every), is_train)
+    of_every, backprop_output = output(joined, is_train)
+    scores, backprop_pool = _pool(ops, of_every, counts)
 
     def backprop(d_scores: Floats2d) -> Tuple[Floats2d, Pairs]:
-        dY = backprop_join(backprop_output(d_scores))
+        dY = backprop_join(backprop_output(backprop_pool(d_scores)))
         dH, dT = ops.alloc2f(*H.shape), ops.alloc2f(*T.shape)
         # The same where head and tail are not side by side.
         of_head, of_tail = dY[:, :width], dY[:, dY.shape[1] - width :]
-        ops.scatter_add(dH, ops.asarray1i(pairs.head), ops.as_contig(of_head))
-        ops.scatter_add(dT, ops.asarray1i(pairs.tail), ops.as_contig(of_tail))
+        ops.scatter_add(dH, ops.asarray1i(every.head), ops.as_contig(of_head))
+        ops.scatter_add(dT, ops.asarray1i(every.tail), ops.as_contig(of_tail))
         backprop_distance(dY)
         d_tokens, dE = backprop_context(dY)
         dE += backprop_head(dH) + backprop_tail(dT)
@@ -122,6 +140,36 @@ def init(model: Model, X=None, Y=None) -> None:
                 layer.initialize(X=sample)
         joined = join.predict(model.ops.alloc2f(1, model.attrs["pair_width"]))
         output.initialize(X=joined, Y=Y)
+
+
+def _get_scored(model: Model, pairs: Pairs) -> Tuple[Pairs, Optional[Ints1d]]:
+    """What gets a score: the pairs, or all pairs of their mentions with the number of
+    those of each pair."""
+    if pairs.entity is None or not model.attrs["of_mentions"]:
+        return pairs, None
+    none = numpy.zeros(0, dtype="int64")
+    n_all = int(pairs.n_mentions.sum()) ** 2 + 1
+    return next(pairs.iter_mention_pairs(n_all), (pairs.of_mentions(none, none), none))
+
+
+def _iter_blocks(
+    model: Model, pairs: Pairs
+) -> Iterator[Tuple[Pairs, Optional[Ints1d]]]:
+    """The same, some at a time."""
+    size = model.attrs["block_size"]
+    if pairs.entity is not None and model.attrs["of_mentions"]:
+        yield from pairs.iter_mention_pairs(size)
+        return
+    for i in range(0, len(pairs), size):
+        yield pairs.select(slice(i, i + size)), None
+
+
+def _pool(
+    ops: Ops, scores: Floats2d, counts: Optional[Ints1d]
+) -> Tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
+    if counts is None:
+        return scores, lambda d_scores: d_scores
+    return reduce_logsumexp(ops, scores, ops.asarray1i(counts))
 
 
 def _distance(model: Model, is_train: bool) -> Tuple[Callable, Callable]:

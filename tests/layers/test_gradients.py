@@ -87,7 +87,8 @@ def check_input_gradient(forward, X, backprop_of, n_checks=6, atol=0.02):
 
 
 @pytest.mark.parametrize(
-    "pooling,mention_pooling", [("mean", "logsumexp"), ("first_last", "mean")]
+    "pooling,mention_pooling",
+    [("mean", "logsumexp"), ("first_last", "mean"), ("mean", None)],
 )
 @settings(deadline=None, max_examples=30)
 @given(batch=batches())
@@ -112,12 +113,17 @@ def test_entity_vectors_gradient_of_max_pooling(batch):
 
 
 def smooth_model(
-    context=None, distance=True, pooling="mean", features=(), group_width=0
+    context=None,
+    distance=True,
+    pooling="mean",
+    features=(),
+    group_width=0,
+    of_mentions=False,
 ):
     """score_pairs with a large positive bias, so that the rectifier has no kink
     where the gradient is measured."""
     return score_pairs(
-        entity_vectors(pooling, "logsumexp", features),
+        entity_vectors(pooling, None if of_mentions else "logsumexp", features),
         group_bilinear(group_width) if group_width else rectify(),
         Linear(3),
         width=8,
@@ -125,6 +131,7 @@ def smooth_model(
         distance=distance,
         context=context,
         block_size=2,
+        of_mentions=of_mentions,
     )
 
 
@@ -141,16 +148,17 @@ def initialize(model, batch):
 
 
 @pytest.mark.parametrize("context", [None, "attention", "sum"])
-@pytest.mark.parametrize("group_width", [0, 4])
+@pytest.mark.parametrize("group_width,of_mentions", [(0, False), (4, False), (0, True)])
 @settings(deadline=None, max_examples=30)
 @given(batch=batches())
-def test_score_pairs_gradient(context, group_width, batch):
+def test_score_pairs_gradient(context, group_width, of_mentions, batch):
     (X, lengths), pairs = batch
     width = 16 if group_width else 8
     layer = attention_context(width, n_heads=2) if context else None
     if context == "sum":
         layer = sum_contexts(layer, attention_context(width, n_heads=1))
-    model = initialize(smooth_model(layer, group_width=group_width), batch)
+    smooth = smooth_model(layer, group_width=group_width, of_mentions=of_mentions)
+    model = initialize(smooth, batch)
     _, backprop = model.begin_update(batch)
     check_input_gradient(
         lambda X: model.predict(((X, lengths), pairs)),
@@ -161,21 +169,36 @@ def test_score_pairs_gradient(context, group_width, batch):
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max", "first_last"])
-@pytest.mark.parametrize("context", [None, "max", "attention", "sum"])
-def test_gradient_of_every_parameter(context, pooling):
+@pytest.mark.parametrize(
+    "context,entity",
+    [
+        (None, None),
+        ("max", None),
+        ("attention", None),
+        ("sum", None),
+        (None, [0, 0, 1, 2, 3]),
+        ("sum", [0, 0, 1, 2, 3]),
+    ],
+)
+def test_gradient_of_every_parameter(context, entity, pooling):
     """Those of the projections, of the embeddings of types and distances, of the
-    context and of the output."""
+    context and of the output; also where scores are pooled."""
     rng = numpy.random.default_rng(0)
     entities = [(0, 0, 2, 1), (0, 1, 2, 2), (0, 5, 6, 1), (1, 0, 1, 3), (1, 3, 5, 2)]
     lengths = numpy.asarray([6, 5], dtype="int32")
     X = rng.normal(size=(11, WIDTH)).astype("float32")
-    batch = (X, lengths), make_pairs(entities, 2)
+    entity = None if entity is None else numpy.asarray(entity)
+    batch = (X, lengths), make_pairs(entities, 2, entity)
     layers = {"max": max_context(8), "attention": attention_context(8, n_heads=2)}
     layers["sum"] = sum_contexts(max_context(8), attention_context(8, n_heads=2))
     features = [embed_types(4), measure_prominence()]
-    model = initialize(
-        smooth_model(layers.get(context), pooling=pooling, features=features), batch
+    smooth = smooth_model(
+        layers.get(context),
+        pooling=pooling,
+        features=features,
+        of_mentions=entity is not None,
     )
+    model = initialize(smooth, batch)
     scores, backprop = model.begin_update(batch)
     d_scores = rng.normal(size=scores.shape).astype("float32")
     backprop(d_scores.copy())
