@@ -16,7 +16,6 @@ from settings import as_percent, check_names, read_settings, summarise
 from tasks import TASKS
 from training import run
 
-
 def main(
     name: str = typer.Argument(..., help=f"Benchmark: {', '.join(TASKS)}"),
     corpus: Path = typer.Argument(..., help="Folder that corpora.py wrote"),
@@ -30,7 +29,9 @@ def main(
         "", "--train", help="Split to train on, by default that of the benchmark"
     ),
     variant: str = typer.Option(
-        "recipe", help=f"Variant of the recipe for documents: {', '.join(DOCUMENTS)}"
+        "",
+        help="Variant of document.cfg, by default what is best for the benchmark: "
+        f"{', '.join(DOCUMENTS)}",
     ),
     options: List[str] = typer.Option(
         [], "--set", help="name=value of benchmark.cfg or of the model, can be repeated"
@@ -41,8 +42,9 @@ def main(
     """Write the figure of each seed, their mean and standard deviation."""
     if name not in TASKS:
         msg.fail(f"No such benchmark: {name}", f"There are: {', '.join(TASKS)}", exits=1)
-    check_names("variant", [variant], DOCUMENTS)
-    task, departs = TASKS[name], DOCUMENTS[variant].settings
+    check_names("variant", [variant] if variant else [], DOCUMENTS)
+    task = TASKS[name]
+    departs = DOCUMENTS[variant].settings if variant else task.best
     results = {}
     for fold in folds:
         folder = corpus / name / fold
@@ -56,7 +58,7 @@ def main(
                 test_path=folder / "test.spacy",
                 folder=training / output.stem / part,
                 seed=seed,
-                settings={**task.best, **departs, **read_settings(options)},
+                settings={**departs, **read_settings(options)},
                 limit=limit,
                 gpu_id=gpu_id,
             )

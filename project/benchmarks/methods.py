@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Dict, Optional
 
 from settings import COMPONENT, Settings, full_name
-from tasks import LOCAL_ENCODER, layerwise_adam, warmup_linear
+from tasks import LOCAL_ENCODER, POOLED_SCORES, layerwise_adam, warmup_linear
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 LISTENER = "spacy-transformers.TransformerListener.v1"
@@ -234,7 +234,7 @@ CONTINUED = {
 }
 
 DOCUMENTS = {
-    "recipe": Method("recipe"),
+    "recipe": Method("document.cfg"),
     "mention": Method(
         "mentions, the closest two of a relation to learn from",
         {
@@ -252,6 +252,9 @@ DOCUMENTS = {
     "sum": _change_model("sum of head and tail, not bilinear", group_width=0),
     "mention-pooling-mean": _change_model("mean of the mentions", mention_pooling="mean"),
     "mention-pooling-max": _change_model("maximum of the mentions", mention_pooling="max"),
+    "pooled-scores": Method(
+        "scores of the mentions pooled, max context, sum, one threshold", POOLED_SCORES
+    ),
     "multi-label": _weigh("one threshold for all", threshold=0.25),
     "threshold": Method("threshold 0.5", {f"{OBJECTIVE}.threshold": 0.5}),
     "one-rate": Method(
