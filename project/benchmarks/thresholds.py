@@ -35,6 +35,7 @@ def main(
     own, objective.threshold = objective.threshold, LOWEST
     examples = annotate_documents(GROUPINGS[name], nlp, corpus)
     results = score_thresholds(examples, GROUPINGS[name])
+    output.parent.mkdir(parents=True, exist_ok=True)
     srsly.write_json(output, {"own_threshold": own, **results})
     rows = [(name, f"{100 * f:.1f}") for name, f in results["f"].items()]
     msg.table(rows, header=("threshold", "F1"), divider=True)
