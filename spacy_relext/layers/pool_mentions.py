@@ -35,11 +35,11 @@ def forward(
     if pairs.entity is None or model.attrs["pooling"] is None:
         return X, _same
     ops: Ops = model.ops
+    if model.attrs["pooling"] == "logsumexp":
+        return reduce_logsumexp(ops, X, pairs.n_mentions)
     lengths = ops.asarray1i(pairs.n_mentions)
     if model.attrs["pooling"] == "mean":
         return ops.reduce_mean(X, lengths), lambda dY: ops.backprop_reduce_mean(dY, lengths)
-    if model.attrs["pooling"] == "logsumexp":
-        return reduce_logsumexp(ops, X, lengths)
     largest, which = ops.reduce_max(X, lengths)
     return largest, lambda dY: ops.backprop_reduce_max(dY, which, lengths)
 

@@ -1,5 +1,6 @@
 from typing import Callable, Tuple
 
+import numpy
 from thinc.api import Ops
 from thinc.types import Floats2d, Ints1d
 
@@ -12,15 +13,16 @@ def reduce_logsumexp(
 
     ops (Ops): The ops.
     X (Floats2d): The rows.
-    lengths (Ints1d): Number of rows of each run, at least one, on the device of `X`.
+    lengths (Ints1d): Number of rows of each run, at least one, in main memory.
     RETURNS (Tuple[Floats2d, Callable]): A row a run, and the backpropagation.
     """
     if not len(X):
         return X, _same
-    run = ops.xp.repeat(ops.xp.arange(len(lengths)), lengths.tolist())
-    largest, _ = ops.reduce_max(X, lengths)
+    run = ops.asarray1i(numpy.repeat(numpy.arange(len(lengths)), lengths))
+    n_rows = ops.asarray1i(lengths)
+    largest, _ = ops.reduce_max(X, n_rows)
     shares = ops.xp.exp(X - largest[run])
-    total = ops.reduce_sum(shares, lengths)
+    total = ops.reduce_sum(shares, n_rows)
     shares /= total[run]
 
     def backprop(dY: Floats2d) -> Floats2d:

@@ -169,7 +169,7 @@ def _pool(
 ) -> Tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
     if counts is None:
         return scores, lambda d_scores: d_scores
-    return reduce_logsumexp(ops, scores, ops.asarray1i(counts))
+    return reduce_logsumexp(ops, scores, counts)
 
 
 def _distance(model: Model, is_train: bool) -> Tuple[Callable, Callable]:
