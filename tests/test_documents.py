@@ -8,7 +8,7 @@ import spacy
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
-from spacy_relext import Relation, get_relations, score_relations, set_relations
+from spacy_relext import Pairs, Relation, get_relations, score_relations, set_relations
 from spacy_relext.scorer import get_facts
 
 from .test_extractor import SMALL, make_nlp
@@ -155,16 +155,31 @@ def test_sentences_that_the_attention_names(context):
     assert {relation.evidence for relation in nlp(plain)._.relations} <= {()}
 
 
-def test_the_mentions_that_score_are_evidence():
-    """Of the docs that were learnt, where Ada ran Kestrel stands in one sentence."""
-    nlp = train(model=SCORES, evidence_share=0.5)
-    doc = nlp(make_doc(nlp.vocab, *DATA[0][:2]))
-    (relation,) = doc._.relations
-    assert [sent.start for sent in relation.evidence] == [4]
-    nlp.get_pipe("relation_extractor").evidence_share = 0.0
-    doc = nlp(make_doc(nlp.vocab, *DATA[0][:2]))
-    (relation,) = doc._.relations
-    assert [sent.start for sent in relation.evidence] == [0, 4]
+def test_the_sentences_of_the_mentions_that_score_are_evidence():
+    nlp = train(model=SCORES, evidence_share=0.0)
+    pipe = nlp.get_pipe("relation_extractor")
+    pipe.objective.threshold = 0.0
+    doc = make_doc(
+        nlp.vocab,
+        "Ada ran Kestrel . Bo slept . Ada left Kestrel .",
+        "Ada/P/1 Kestrel/O/3 Bo/P/2 Ada/P/1 Kestrel/O/3",
+    )
+    every = Pairs.all([list(doc.ents)])
+    rows = every.find([0, 0, 3, 3], [1, 4, 1, 4])
+    # Of Ada and Kestrel: both in the first sentence, in both, in both, both in the last.
+    logits = pipe.model.predict(([doc], every))[rows]
+    for column, label in enumerate(pipe.labels, start=1):
+        first, *across, last = numpy.exp(logits[:, column]) / numpy.exp(logits[:, column]).sum()
+        for place, share in ((0, first + sum(across)), (7, last + sum(across))):
+            for factor, is_evidence in ((0.999, True), (1.001, False)):
+                pipe.evidence_share = share * factor
+                (found,) = [
+                    rel
+                    for rel in nlp(doc.copy())._.relations
+                    if (rel.head.text, rel.tail.text, rel.label) == ("Ada", "Kestrel", label)
+                ]
+                assert (place in [sent.start for sent in found.evidence]) == is_evidence
+                assert 4 not in [sent.start for sent in found.evidence]
 
 
 def test_evidence_that_no_model_gives_is_refused():
