@@ -74,8 +74,9 @@ def _share_scores(
             if docs[i].has_annotation("SENT_START"):
                 weights = _softmax(scores[start:end, outputs[row]])
                 bounds = numpy.asarray([sent.start for sent in docs[i].sents])
-                ends_of_pair = (block.start[x[start:end]] for x in (block.head, block.tail))
-                yield i, slice(row, row + 1), _sum_by_sentence(weights, bounds, *ends_of_pair)
+                head, tail = (block.start[x[start:end]] for x in (block.head, block.tail))
+                of_sents = _sum_by_sentence(weights, bounds, head, tail)
+                yield i, slice(row, row + 1), of_sents
         done += len(counts)
 
 
