@@ -148,8 +148,8 @@ class Pairs:
     def iter_mention_pairs(self, size: int) -> Iterator[Tuple["Pairs", Ints1d]]:
         """Every mention of the head of a pair with every mention of its tail.
 
-        size (int): How many pairs of mentions to make at a time, more only where one
-            pair has more.
+        size (int): How many pairs of mentions to make at a time, and up to those of one
+            pair more.
         YIELDS (Tuple[Pairs, Ints1d]): The pairs of mentions of some pairs, and how many
             each of these has; in order.
         """

@@ -16,6 +16,7 @@ from settings import as_percent, check_names, read_settings, summarise
 from tasks import TASKS
 from training import run
 
+
 def main(
     name: str = typer.Argument(..., help=f"Benchmark: {', '.join(TASKS)}"),
     corpus: Path = typer.Argument(..., help="Folder that corpora.py wrote"),

@@ -4,7 +4,7 @@ from thinc.api import Model, Ops
 from thinc.types import Floats2d
 
 from ..pairs import Pairs
-from .reduce_logsumexp import reduce_logsumexp
+from .reduce_logsumexp import reduce_logsumexp, unchanged
 
 MENTION_POOLINGS = ("logsumexp", "max", "mean")
 
@@ -33,7 +33,7 @@ def forward(
 ) -> Tuple[Floats2d, Callable]:
     X, pairs = inputs
     if pairs.entity is None or model.attrs["pooling"] is None:
-        return X, _same
+        return X, unchanged
     ops: Ops = model.ops
     if model.attrs["pooling"] == "logsumexp":
         return reduce_logsumexp(ops, X, pairs.n_mentions)
@@ -42,7 +42,3 @@ def forward(
         return ops.reduce_mean(X, lengths), lambda dY: ops.backprop_reduce_mean(dY, lengths)
     largest, which = ops.reduce_max(X, lengths)
     return largest, lambda dY: ops.backprop_reduce_max(dY, which, lengths)
-
-
-def _same(dY: Floats2d) -> Floats2d:
-    return dY

@@ -17,7 +17,7 @@ def reduce_logsumexp(
     RETURNS (Tuple[Floats2d, Callable]): A row a run, and the backpropagation.
     """
     if not len(X):
-        return X, _same
+        return X, unchanged
     run = ops.asarray1i(numpy.repeat(numpy.arange(len(lengths)), lengths))
     n_rows = ops.asarray1i(lengths)
     largest, _ = ops.reduce_max(X, n_rows)
@@ -31,5 +31,6 @@ def reduce_logsumexp(
     return largest + ops.xp.log(total), backprop
 
 
-def _same(dY: Floats2d) -> Floats2d:
+def unchanged(dY: Floats2d) -> Floats2d:
+    """The backpropagation of what does nothing."""
     return dY

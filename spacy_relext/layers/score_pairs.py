@@ -7,7 +7,7 @@ from thinc.types import Floats2d, Ints1d
 from ..pairs import Pairs, count_between
 from .flatten_tokens import Tokens
 from .linear import linear
-from .reduce_logsumexp import reduce_logsumexp
+from .reduce_logsumexp import reduce_logsumexp, unchanged
 
 # Tokens between the mentions: 0 to 4 apart, then by ranges.
 DISTANCES = numpy.asarray([0, 1, 2, 3, 4, 5, 8, 12, 16, 24, 32, 64])
@@ -35,7 +35,7 @@ def score_pairs(
     With `of_mentions`, each pair of mentions is scored so, and the score of two entities
     is the logsumexp over theirs: a relation that is told once is told, and told often it
     is surer (multi-instance learning; Verga et al. 2018, "Simultaneously Self-Attending to
-    All Mentions for Full-Abstract Biological Relation Extraction", section 2.3).
+    All Mentions for Full-Abstract Biological Relation Extraction").
 
     entities (Model[Tuple[Tokens, Pairs], Floats2d]): Makes the entity vectors, or those
         of the mentions.
@@ -155,7 +155,7 @@ def _get_scored(model: Model, pairs: Pairs) -> Tuple[Pairs, Optional[Ints1d]]:
 def _iter_blocks(
     model: Model, pairs: Pairs
 ) -> Iterator[Tuple[Pairs, Optional[Ints1d]]]:
-    """The same, some at a time."""
+    """The same, `block_size` at a time, which bounds the memory of prediction."""
     size = model.attrs["block_size"]
     if pairs.entity is not None and model.attrs["of_mentions"]:
         yield from pairs.iter_mention_pairs(size)
@@ -168,7 +168,7 @@ def _pool(
     ops: Ops, scores: Floats2d, counts: Optional[Ints1d]
 ) -> Tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
     if counts is None:
-        return scores, lambda d_scores: d_scores
+        return scores, unchanged
     return reduce_logsumexp(ops, scores, counts)
 
 
