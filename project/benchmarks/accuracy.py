@@ -11,7 +11,7 @@ import srsly
 import typer
 from wasabi import msg
 
-from methods import DOCUMENTS
+from methods import DOCUMENTS, FROZEN_DOCUMENTS
 from settings import as_percent, check_names, read_settings, summarise
 from tasks import TASKS
 from training import run
@@ -34,6 +34,7 @@ def main(
         help="Variant of document.cfg, by default what is best for the benchmark: "
         f"{', '.join(DOCUMENTS)}",
     ),
+    frozen: bool = typer.Option(False, help="Train the variant on a frozen encoder"),
     options: List[str] = typer.Option(
         [], "--set", help="name=value of benchmark.cfg or of the model, can be repeated"
     ),
@@ -43,9 +44,11 @@ def main(
     """Write the figure of each seed, their mean and standard deviation."""
     if name not in TASKS:
         msg.fail(f"No such benchmark: {name}", f"There are: {', '.join(TASKS)}", exits=1)
-    check_names("variant", [variant] if variant else [], DOCUMENTS)
+    variants = FROZEN_DOCUMENTS if frozen else DOCUMENTS
+    if variant or frozen:
+        check_names("variant", [variant], variants)
     task = TASKS[name]
-    departs = DOCUMENTS[variant].settings if variant else task.best
+    departs = variants[variant].settings if variant else task.best
     results = {}
     for fold in folds:
         folder = corpus / name / fold

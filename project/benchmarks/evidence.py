@@ -1,5 +1,5 @@
-"""How well the attention of the model of whole documents names the sentences that tell of
-a relation, on the documents of Re-DocRED.
+"""How well a model of whole documents names the sentences that tell of a relation, by its
+attention or by the scores of mentions, on the documents of Re-DocRED.
 
 Of the relations that the pipeline finds, those count that are right and whose evidence is
 annotated. The baseline names the sentences of the two mentions that stand closest.
@@ -29,10 +29,10 @@ def main(
     corpus: Path = typer.Argument(..., help="Documents with evidence, a .spacy file"),
     output: Path = typer.Argument(..., help="JSON file to write"),
     shares: List[float] = typer.Option(
-        [0.05, 0.1, 0.2, 0.3], "--share", help="evidence_share, can be repeated"
+        [0.05, 0.1, 0.2, 0.3, 0.5], "--share", help="evidence_share, can be repeated"
     ),
 ) -> None:
-    """Write precision, recall and F1 of the sentences, for each share of attention."""
+    """Write precision, recall and F1 of the sentences, for each share."""
     nlp = spacy.load(model)
     pipe = nlp.get_pipe("relation_extractor")
     references = [eg.reference for eg in create_entity_corpus(corpus)(nlp)]
@@ -59,7 +59,7 @@ def main(
         (name, *(f"{100 * scores[measure]:.1f}" for measure in "prf"))
         for name, scores in results.items()
     ]
-    msg.table(rows, header=("share of attention", "P", "R", "F1"), divider=True)
+    msg.table(rows, header=("evidence_share", "P", "R", "F1"), divider=True)
 
 
 def key(relation: Relation) -> Key:

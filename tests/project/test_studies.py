@@ -132,6 +132,9 @@ def test_methods_say_what_they_are(load):
     frozen = methods.get_settings(methods.ENCODERS["frozen"], task)
     assert frozen["training.max_epochs"] == 16
     assert frozen["training.batcher"] == methods.BATCHER
+    for name, method in methods.FROZEN_DOCUMENTS.items():
+        assert method.settings["training.frozen_components"] == ["transformer"]
+        assert methods.DOCUMENTS[name].settings.items() <= method.settings.items()
 
 
 def test_time_to_a_score(load):
