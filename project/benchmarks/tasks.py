@@ -43,10 +43,10 @@ class Task:
 
     figure: str
     score: Callable[[Language, Path], Dict[str, Any]]
-    train: str
-    watch: str
-    tune_train: str
-    tune_dev: str
+    train: str = "train"
+    watch: str = "dev"
+    tune_train: str = "train"
+    tune_dev: str = "dev"
     settings: Settings = field(default_factory=dict)
     choose_threshold: bool = False
     best: Settings = field(default_factory=dict)
@@ -172,7 +172,6 @@ TASKS = {
     "semeval": Task(
         figure="macro_f",
         score=score_pipeline,
-        train="train",
         watch="sample",
         tune_train="tune_train",
         tune_dev="tune_dev",
@@ -186,9 +185,6 @@ TASKS = {
         figure="rels_f",
         score=score_relations_of,
         train="train_dev",
-        watch="dev",
-        tune_train="train",
-        tune_dev="dev",
         settings={
             "training.max_epochs": 8,
             f"{COMPONENT}.pairs.@misc": "spacy-relext.entity_types.v1",
@@ -197,12 +193,8 @@ TASKS = {
     "rel_component": Task(
         figure="rels_f",
         score=score_relations_of,
-        train="train",
-        watch="dev",
         # As the tutorial's component does.
         choose_threshold=True,
-        tune_train="train",
-        tune_dev="dev",
         settings={
             "training.max_epochs": 20,
             "training.optimizer.learn_rate.initial_rate": 1e-4,
@@ -227,8 +219,6 @@ TASKS = {
         config=DOCUMENT_CONFIG,
         train="train_dev",
         watch="sample",
-        tune_train="train",
-        tune_dev="dev",
         settings={"training.max_epochs": 4, **LOCAL_ENCODER},
         best=POOLED_SCORES,
     ),
@@ -236,7 +226,6 @@ TASKS = {
         figure="rels_f",
         score=partial(score_documents, GROUPINGS["redocred"]),
         config=DOCUMENT_CONFIG,
-        train="train",
         watch="sample",
         tune_train="tune_train",
         tune_dev="tune_dev",
@@ -250,19 +239,11 @@ TASKS = {
     "ehealthkd": Task(
         figure="rels_f",
         score=score_relations_of,
-        train="train",
-        watch="dev",
-        tune_train="train",
-        tune_dev="dev",
         settings={"training.max_epochs": 8, **SPANS},
     ),
     "sanwen": Task(
         figure="rels_f",
         score=score_relations_of,
-        train="train",
-        watch="dev",
-        tune_train="train",
-        tune_dev="dev",
         settings={
             "training.max_epochs": 4,
             f"{COMPONENT}.symmetric_labels": ["Coreference"],
