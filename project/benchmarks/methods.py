@@ -268,7 +268,7 @@ DOCUMENTS = {
 }
 
 # The same heads on frozen features: another question, as the encoder can't make up for
-# what a head lacks, and a tenth of the time.
+# what a head lacks, in a fraction of the time.
 FROZEN = {
     "training.frozen_components": ["transformer"],
     "training.annotating_components": ["transformer"],
