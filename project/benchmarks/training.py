@@ -22,6 +22,8 @@ from settings import (
 )
 from tasks import Task
 
+# What `spacy train` calls the pipeline as it is in the end.
+LAST = "model-last"
 # How often, at the most, a training is looked at.
 LOOKS = 8
 # From which one is chosen.
@@ -47,7 +49,7 @@ def run(
 
     task (Task): The task.
     output (Path): JSON file of the scores. Where it is there already, from the same
-        settings, nothing is trained.
+        settings, nothing is trained, unless `folder` lacks the pipeline.
     train_path (Path): Corpus to train on.
     watch_path (Path): Corpus to look at while training.
     test_path (Path): Corpus to score the model on.
@@ -78,7 +80,7 @@ def run(
     if task.choose_threshold:
         setup["threshold_on"] = watch_path.stem
     before = read_result(output, setup)
-    if before is not None:
+    if before is not None and (folder is None or (folder / LAST).exists()):
         msg.info(f"Trained before: {output}")
         return before
     msg.divider(f"{train_path.parent.name}, {output.stem}")
@@ -97,7 +99,7 @@ def run(
         train(temporary / "config.cfg", trained, use_gpu=gpu_id)
         seconds = perf_counter() - start
         # Not the best by `watch`: that would be a choice by few docs.
-        nlp = spacy.load(trained / "model-last")
+        nlp = spacy.load(trained / LAST)
         if task.choose_threshold:
             choose_threshold(nlp, task, watch_path)
         scores = task.score(nlp, test_path)

@@ -199,6 +199,39 @@ def test_second_pipeline_gets_the_entities_of_the_first(load, monkeypatch, tmp_p
     assert scores["rels_r"] == 0.0
 
 
+def test_scores_without_the_pipeline_that_is_wanted_are_made_anew(
+    load, monkeypatch, tmp_path
+):
+    tasks, training = load("tasks"), load("training")
+    references = [eg.reference for eg in make_examples(spacy.blank("en"))]
+    path = tmp_path / "train.spacy"
+    DocBin(docs=references, store_user_data=True).to_disk(path)
+    trained = []
+
+    def train(config_path, output, use_gpu):
+        trained.append(output)
+        output.mkdir(parents=True, exist_ok=True)
+        make_extractor(n_updates=1).to_disk(output / "model-last")
+
+    def run(folder):
+        return training.run(
+            tasks.Task("rels_f", tasks.score_relations_of),
+            tmp_path / "scores.json",
+            **dict.fromkeys(("train_path", "watch_path", "test_path"), path),
+            seed=0,
+            settings={},
+            folder=folder,
+        )
+
+    monkeypatch.setattr(training, "train", train)
+    for _ in range(2):
+        run(None)
+    assert len(trained) == 1
+    for _ in range(2):
+        run(tmp_path / "kept")
+    assert len(trained) == 2
+
+
 def test_interrupted_training_is_not_taken_for_a_complete_one(load, monkeypatch, tmp_path):
     multitask = load("multitask")
     calls = []
