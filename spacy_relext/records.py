@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import chain
 from pathlib import Path
 from typing import Collection, Dict, Iterable, Iterator, List, Optional, TypedDict
 
@@ -137,7 +138,8 @@ def as_record(
 
 def as_doc(record: Record, vocab: Vocab) -> Doc:
     """A doc that shows a record: with its entities to the letter, whatever tokenizer
-    they were found with, and its relations. Its tokens are no more than pieces of text.
+    they were found with, and its relations with their evidence. Its tokens are no more
+    than pieces of text.
 
     record (Record): The record.
     vocab (Vocab): The vocabulary.
@@ -145,7 +147,8 @@ def as_doc(record: Record, vocab: Vocab) -> Doc:
         `doc.spans["entities"]` alone, where all are.
     """
     text, entities = record["text"], record["entities"]
-    cuts = {offset for entity in entities for offset in (entity["start"], entity["end"])}
+    sents = (rel.get("evidence", ()) for rel in record["relations"])
+    cuts = {x[end] for x in chain(entities, *sents) for end in ("start", "end")}
     bounds = sorted(cuts | {0, len(text)})
     pieces = (text[start:end] for start, end in zip(bounds, bounds[1:]))
     words = [word for piece in pieces for word in WORD.findall(piece)]
@@ -173,6 +176,12 @@ def as_doc(record: Record, vocab: Vocab) -> Doc:
                 rel["score"],
                 tuple(spans[id_] for id_ in get_mention_ids(rel, "head")),
                 tuple(spans[id_] for id_ in get_mention_ids(rel, "tail")),
+                tuple(
+                    doc.char_span(sent["start"], sent["end"], alignment_mode="expand")
+                    for sent in rel.get("evidence", ())
+                    # Of spaces there need not be a token.
+                    if text[sent["start"] : sent["end"]].strip()
+                ),
             )
             for rel in record["relations"]
         ],

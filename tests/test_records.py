@@ -89,6 +89,15 @@ def test_sentences_of_a_relation():
     assert [rel["symmetric"] for rel in record["relations"]] == [False, True]
 
 
+def test_evidence_survives():
+    """Also where other words than those of the record's doc would be cut at spaces."""
+    doc = Doc(NLP.vocab, words=["Ada", "left", ".", "Bo", "rose"], spaces=[1, 0, 0, 1, 0])
+    relation = Relation(doc[0:1], doc[3:4], "MET", evidence=(doc[:3], doc[3:5]))
+    doc._.relations = [relation]
+    [found] = as_doc(as_record(doc), NLP.vocab)._.relations
+    assert [sent.text for sent in found.evidence] == ["Ada left.", "Bo rose"]
+
+
 def test_kb_ids_survive():
     doc = NLP("Ada left")
     doc.ents = [Span(doc, 0, 1, "PERSON", kb_id="Q7259")]

@@ -1,7 +1,6 @@
 """From annotations to docs: the one place where characters are aligned with tokens."""
 
-from bisect import bisect_right
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from spacy.language import Language
 from spacy.pipeline import Sentencizer
@@ -13,7 +12,7 @@ from ..pairs import as_key
 from ..relation import Relation, set_relations
 from .check import check_source, drop_all
 from .report import DROPPED, Report
-from .source import Problem, SourceDoc, SourceEntity, cut_at
+from .source import Problem, SourceDoc, SourceEntity, SourceRelation, cut_at
 
 # What a doc's user data says of where it came from, and what no span can hold.
 SOURCE_KEY = "spacy_relext.source"
@@ -104,7 +103,7 @@ class DocBuilder:
         doc.user_data[SOURCE_KEY] = [source.id, source.place]
         self._set_sentences(doc, source)
         spans, kept = self._set_entities(doc, source)
-        self._set_relations(doc, source, spans, kept)
+        self._set_relations(doc, source, spans)
         attributes = [
             [spans[e.id].start_char, spans[e.id].end_char, e.label, name, value]
             for e in kept
@@ -182,17 +181,9 @@ class DocBuilder:
         return span
 
     def _set_relations(
-        self,
-        doc: Doc,
-        source: SourceDoc,
-        spans: Dict[str, Span],
-        entities: List[SourceEntity],
+        self, doc: Doc, source: SourceDoc, spans: Dict[str, Span]
     ) -> None:
         relations: Dict[Tuple, Tuple[Relation, str]] = {}
-        clusters: Dict[str, List[Span]] = {}
-        for entity in entities:
-            clusters.setdefault(entity.cluster, []).append(spans[entity.id])
-        sents = _sentence_finder(doc)
         for relation in source.relations:
             head, tail = spans.get(relation.head), spans.get(relation.tail)
             if head is None or tail is None:
@@ -200,7 +191,12 @@ class DocBuilder:
             elif as_key(head) == as_key(tail):
                 reason = "its head is its tail"
             else:
-                key = (relation.label, as_key(head), as_key(tail))
+                # Two ids may have one span, and some have none, which is told by now.
+                heads, tails = (
+                    tuple(dict.fromkeys(spans[id] for id in ids if id in spans))
+                    for ids in (relation.head_mentions, relation.tail_mentions)
+                )
+                key = (relation.label, head, tail, heads, tails)
                 known = relations.get(key)
                 if known is None:
                     found = Relation(
@@ -208,9 +204,9 @@ class DocBuilder:
                         tail,
                         relation.label,
                         relation.score,
-                        tuple(clusters.get(relation.head_cluster or None, ())),
-                        tuple(clusters.get(relation.tail_cluster or None, ())),
-                        tuple(sents(char) for char in relation.evidence),
+                        heads,
+                        tails,
+                        self._align_evidence(doc, relation),
                     )
                     relations[key] = (found, relation.place)
                     continue
@@ -219,9 +215,13 @@ class DocBuilder:
         set_relations(doc, [relation for relation, _ in relations.values()])
         self.report.written["relation"] += len(relations)
 
-
-def _sentence_finder(doc: Doc) -> Callable[[int], Span]:
-    """A function from a character to the sentence that it is in."""
-    sents = list(doc.sents) if doc.has_annotation("SENT_START") else [doc[:]]
-    starts = [sent.start_char for sent in sents]
-    return lambda char: sents[max(0, bisect_right(starts, char) - 1)]
+    def _align_evidence(self, doc: Doc, relation: SourceRelation) -> Tuple[Span, ...]:
+        spans = []
+        for start, end in relation.evidence:
+            span = doc.char_span(start, end, alignment_mode="expand")
+            if (span.start_char, span.end_char) != (start, end):
+                found = f"{span.start_char}–{span.end_char}"
+                reason = f"its evidence, {start}–{end}, becomes whole tokens, {found}"
+                self.report.add(Problem(relation.place, "relation", "aligned", reason))
+            spans.append(span)
+        return tuple(spans)

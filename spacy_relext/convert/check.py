@@ -1,10 +1,10 @@
 """What of an annotated document can stand, before a doc is made of it."""
 
 from dataclasses import replace
-from typing import Dict, List, Tuple
+from typing import Dict, List, Sequence, Tuple
 
 from .report import Report
-from .source import Problem, SourceDoc, SourceEntity
+from .source import Bounds, Problem, SourceDoc, SourceEntity, SourceRelation
 
 
 def check_source(source: SourceDoc, report: Report) -> SourceDoc:
@@ -53,17 +53,18 @@ def check_source(source: SourceDoc, report: Report) -> SourceDoc:
             )
             continue
         head, tail = _closest(*ends)
+        mentions = [
+            _check_mentions(ids or [e.id for e in found], entities, relation, report)
+            for ids, found in zip((relation.head_mentions, relation.tail_mentions), ends)
+        ]
         relations.append(
             replace(
                 relation,
                 head=head.id,
                 tail=tail.id,
-                head_cluster=relation.head_cluster
-                if relation.head in entities
-                else relation.head,
-                tail_cluster=relation.tail_cluster
-                if relation.tail in entities
-                else relation.tail,
+                head_mentions=mentions[0],
+                tail_mentions=mentions[1],
+                evidence=_check_evidence(source.text, relation, report),
             )
         )
     return replace(
@@ -129,6 +130,34 @@ def _strip(text: str, entity: SourceEntity, report: Report) -> SourceEntity:
     report.add(Problem(entity.place, "entity", "trimmed", reason))
     start = entity.start + len(found) - len(found.lstrip())
     return replace(entity, start=start, end=start + len(found.strip()))
+
+
+def _check_mentions(
+    ids: Sequence[str],
+    entities: Dict[str, SourceEntity],
+    relation: SourceRelation,
+    report: Report,
+) -> Tuple[str, ...]:
+    """The mentions of one end of a relation that are there."""
+    for id in ids:
+        if id not in entities:
+            reason = f"a mention of a relation: no entity {id!r}, or it was dropped"
+            report.drop(relation.place, "note", reason)
+    return tuple(id for id in ids if id in entities)
+
+
+def _check_evidence(
+    text: str, relation: SourceRelation, report: Report
+) -> Tuple[Bounds, ...]:
+    """The evidence of a relation that is text."""
+    kept = []
+    for start, end in relation.evidence:
+        if 0 <= start < end <= len(text) and text[start:end].strip():
+            kept.append((start, end))
+        else:
+            reason = f"evidence of a relation: there is no text at {start}–{end}"
+            report.drop(relation.place, "note", reason)
+    return tuple(kept)
 
 
 def _cut_coded(text: str, coding: str, start: int, end: int) -> str:

@@ -44,10 +44,11 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
 
     def add_relation(label: Dict[str, Any]) -> None:
         named = label.get("evidence") or ()
-        known = [sent_id for sent_id in named if sent_id in range(len(sents))]
+        # One without a token is not there either.
+        known = [i for i in named if i in range(len(sents)) and sents[i]]
         if len(known) < len(named):
             doc.note(f"evidence in sentences that are not there: {named}")
-        evidence = [starts[sent_id] for sent_id in known]
+        evidence = [(starts[i], starts[i + 1]) for i in known]
         ends = f"entity {label['h']}", f"entity {label['t']}"
         doc.add_relation(*ends, label["r"], evidence)
 

@@ -1,11 +1,11 @@
 """The records of `spacy relext extract`, JSON lines."""
 
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Union
+from typing import Any, Dict, Iterator, List, Tuple, Union
 
 from spacy.tokens import Doc
 
-from ..records import as_record
+from ..records import as_record, get_mention_ids
 from .read import Head, build_each, read_records
 from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
@@ -57,19 +57,24 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
         )
 
     def as_relation(r: Dict[str, Any]) -> SourceRelation:
-        def as_end(role: str) -> str:
-            ids = [str(id_) for id_ in r.get(f"{role}_mentions") or ()]
-            if len(ids) < 2:
-                return str(r[role])
-            cluster = "entity of " + ", ".join(ids)
-            for id_ in ids:
-                cluster_of.setdefault(id_, cluster)
-            return cluster_of[str(r[role])]
+        def as_mentions(role: str) -> Tuple[str, ...]:
+            ids = tuple(str(id_) for id_ in get_mention_ids(r, role))
+            if str(r[role]) not in ids:
+                raise ValueError(f"{role!r} is none of its mentions: {r[role]!r}")
+            for id_ in ids if len(ids) > 1 else ():
+                cluster_of.setdefault(id_, "entity of " + ", ".join(ids))
+            return ids
 
-        evidence = tuple(sentence["start"] for sentence in r.get("evidence") or ())
-        ends = as_end("head"), as_end("tail")
+        evidence = tuple((x["start"], x["end"]) for x in r.get("evidence") or ())
         return SourceRelation(
-            *ends, r["label"], place, r.get("score", 1.0), evidence=evidence
+            str(r["head"]),
+            str(r["tail"]),
+            r["label"],
+            place,
+            r.get("score", 1.0),
+            as_mentions("head"),
+            as_mentions("tail"),
+            evidence,
         )
 
     # Relations come first: they tell which mentions are of one entity.

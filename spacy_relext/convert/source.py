@@ -1,9 +1,11 @@
 """What a file of annotations says, before any tokenizer has seen it."""
 
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 Attribute = Tuple[str, Any]
+Bounds = Tuple[int, int]
 
 
 class Problem(NamedTuple):
@@ -60,9 +62,11 @@ class SourceRelation:
     label (str): Its label.
     place (str): Where it stands.
     score (float): How sure it is, 0 to 1.
-    head_cluster, tail_cluster (str): The cluster that it is annotated between, where
-        `head` and `tail` are those of its mentions that tell most; "" for none.
-    evidence (Tuple[int, ...]): A character of each sentence that tells of it.
+    head_mentions, tail_mentions (Tuple[str, ...]): Ids of all mentions of the two, where
+        `head` and `tail` are those that tell most. Empty where there are no others, or
+        the cluster tells them.
+    evidence (Tuple[Bounds, ...]): Where each sentence that tells of it lies in the text,
+        in characters, end exclusive.
     """
 
     head: str
@@ -70,13 +74,15 @@ class SourceRelation:
     label: str
     place: str
     score: float = 1.0
-    head_cluster: str = ""
-    tail_cluster: str = ""
-    evidence: Tuple[int, ...] = ()
+    head_mentions: Tuple[str, ...] = ()
+    tail_mentions: Tuple[str, ...] = ()
+    evidence: Tuple[Bounds, ...] = ()
 
     def __post_init__(self) -> None:
         _check_types(self, str, "label")
         _check_types(self, (int, float), "score")
+        if not all(isinstance(char, int) for char in chain.from_iterable(self.evidence)):
+            raise TypeError(f"'evidence' is not of integers: {self.evidence!r}")
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,8 @@ def join_words(
 
 def cut_at(source: SourceDoc, starts: Sequence[int]) -> List[SourceDoc]:
     """Cut a document in pieces. An entity is never cut, and what lies between the pieces
-    that it touches isn't either. A relation from piece to piece is dropped.
+    that it touches isn't either. A relation from piece to piece is dropped, and so are
+    mentions and evidence of one that stand in another piece.
 
     source (SourceDoc): The document.
     starts (Sequence[int]): Characters that pieces begin at.
@@ -173,13 +180,32 @@ def cut_at(source: SourceDoc, starts: Sequence[int]) -> List[SourceDoc]:
         offset = pieces[index][0]
         moved = replace(entity, start=entity.start - offset, end=entity.end - offset)
         entities[index].append(moved)
+
+    def cut_relation(relation: SourceRelation, index: int) -> SourceRelation:
+        start, end = pieces[index]
+        every = relation.head_mentions, relation.tail_mentions
+        heads, tails = (tuple(id for id in ids if piece_of[id] == index) for ids in every)
+        outside = "".join(
+            source.text[first:start] + source.text[end:last]
+            for first, last in relation.evidence
+        )
+        if (heads, tails) != every or outside.strip():
+            reason = "mentions or evidence of a relation, in another piece of the document"
+            problems.append(Problem(relation.place, "note", "dropped", reason))
+        evidence = tuple(
+            (max(first, start) - start, min(last, end) - start)
+            for first, last in relation.evidence
+            if first < end and start < last
+        )
+        return replace(
+            relation, head_mentions=heads, tail_mentions=tails, evidence=evidence
+        )
+
     relations: List[List[SourceRelation]] = [[] for _ in pieces]
     for relation in source.relations:
         head, tail = (piece_of.get(end, 0) for end in (relation.head, relation.tail))
         if head == tail:
-            start, end = pieces[head]
-            evidence = (char - start for char in relation.evidence if start <= char < end)
-            relations[head].append(replace(relation, evidence=tuple(evidence)))
+            relations[head].append(cut_relation(relation, head))
         else:
             reason = "between two pieces that the document is cut in"
             problems.append(Problem(relation.place, "relation", "dropped", reason))

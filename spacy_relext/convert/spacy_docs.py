@@ -20,12 +20,11 @@ from .corpus_writer import CorpusWriter
 from .files import walk
 from .read import Head, build_each
 from .report import DROPPED
-from .source import Problem, SourceDoc, SourceEntity, SourceRelation
+from .source import Bounds, Problem, SourceDoc, SourceEntity, SourceRelation
 
 SUFFIXES = (".spacy",)
 THRESHOLD = 0.5
 
-Bounds = Tuple[int, int]
 Found = Tuple[Any, Any, str, float]
 
 
@@ -105,8 +104,6 @@ def _as_source(doc: Doc, place: str) -> SourceDoc:
         )
         entities[entity.id] = entity
         ids.setdefault((span.start, span.end), entity.id)
-    def find_cluster(main: Span, mentions: Tuple[Span, ...]) -> str:
-        return entities[_name(main)].cluster if len(mentions) > 1 else ""
 
     relations = [
         SourceRelation(
@@ -115,9 +112,9 @@ def _as_source(doc: Doc, place: str) -> SourceDoc:
             r.label,
             place,
             r.score,
-            find_cluster(r.head, r.head_mentions),
-            find_cluster(r.tail, r.tail_mentions),
-            tuple(sent.start_char for sent in r.evidence),
+            tuple(_name(span) for span in r.head_mentions),
+            tuple(_name(span) for span in r.tail_mentions),
+            tuple((sent.start_char, sent.end_char) for sent in r.evidence),
         )
         for r in own
     ]

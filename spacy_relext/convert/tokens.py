@@ -3,7 +3,14 @@
 from typing import Any, List, Optional, Sequence
 
 from .report import DROPPED
-from .source import Problem, SourceDoc, SourceEntity, SourceRelation, join_words
+from .source import (
+    Bounds,
+    Problem,
+    SourceDoc,
+    SourceEntity,
+    SourceRelation,
+    join_words,
+)
 
 
 class TokenDoc:
@@ -93,15 +100,17 @@ class TokenDoc:
         return f"{reason}; perhaps its end is given as excluded" if excluded else reason
 
     def add_relation(
-        self, head: str, tail: str, label: str, evidence: Sequence[int] = ()
+        self, head: str, tail: str, label: str, evidence: Sequence[Bounds] = ()
     ) -> None:
         """Add a relation.
 
         head, tail (str): Id of an entity, or a cluster.
         label (str): Its label.
-        evidence (Sequence[int]): The first token of each sentence that tells of it.
+        evidence (Sequence[Bounds]): The tokens of each sentence that tells of it.
         """
-        chars = tuple(self._bounds[start][0] for start in evidence)
+        chars = tuple(
+            (self._bounds[start][0], self._bounds[end - 1][1]) for start, end in evidence
+        )
         relation = SourceRelation(head, tail, label, self.place, evidence=chars)
         self.relations.append(relation)
 

@@ -140,6 +140,19 @@ def test_relation_that_no_doc_takes(label, score, reason):
     assert not get_relations(doc) and told(report) == [f"a:R: {reason}"]
 
 
+def test_evidence_and_mentions_that_are_not_there():
+    """Neither takes a relation along. Evidence that ends within a token is given it."""
+    evidence = ((0, 10), (36, 99), (35, 36), (5, 2))
+    link = SourceRelation("1", "2", "MET", "a:R", 1.0, ("1", "9"), ("2",), evidence)
+    [doc], report = build([entity("1", "Ada Lovelace"), entity("2", "Babbage")], [link])
+    [found] = get_relations(doc)
+    assert found.head_mentions == (found.head,)
+    assert [sent.text for sent in found.evidence] == ["Ada Lovelace"]
+    assert report.dropped["note"] == 4 and report.changed["relation", "aligned"] == 1
+    assert "a:R: its evidence, 0–10, becomes whole tokens, 0–12" in told(report)
+    assert "a:R: a mention of a relation: no entity '9', or it was dropped" in told(report)
+
+
 def test_whitespace_around_an_entity():
     start = TEXT.index("Babbage")
     wide = SourceEntity("1", start - 1, start + 8, "PERSON", "a:1")
@@ -206,6 +219,18 @@ def test_cut(cut):
     assert [len(get_relations(doc)) for doc in docs] == [1, 0]
     assert told(report) == ["a:13: between two pieces that the document is cut in"]
     assert docs[1].user_data[SOURCE_KEY][0] == "a#1"
+
+
+def test_what_a_relation_has_in_another_piece_is_told():
+    first, second = (0, TEXT.index("\n")), (TEXT.index("She"), len(TEXT))
+    found = [entity("1", "Ada Lovelace"), entity("2", "London"), entity("3", "She")]
+    link = SourceRelation("1", "2", "IN", "a:R", 1.0, ("1", "3"), (), (first, second))
+    docs, report = build(found, [link], options=Options(cut="line"))
+    [found] = get_relations(docs[0])
+    assert [x.text for x in found.head_mentions] == ["Ada Lovelace"]
+    assert [x.text for x in found.evidence] == [docs[0].text]
+    assert not get_relations(docs[1]) and report.dropped["note"] == 1
+    assert told(report)[0].startswith("a:R: mentions or evidence of a relation, in another")
 
 
 def test_cut_spares_entities():

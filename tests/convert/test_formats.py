@@ -423,6 +423,34 @@ def test_mentions_of_a_relation_survive_the_way_there_and_back(there, tmp_path):
     assert len(relation.evidence) == 1
 
 
+@pytest.mark.parametrize("there", ["a.spacy", "a.jsonl"])
+def test_relations_keep_what_is_their_own(there, tmp_path):
+    """AB is a mention of two entities. Evidence holds without sentence boundaries, too."""
+    words = "Ada slept . AB ran Bo and Kestrel . All rose .".split()
+    doc = Doc(NLP.vocab, words=words)
+    ada, both, bo, kestrel = (Span(doc, i, i + 1, "X") for i in (0, 3, 5, 7))
+    doc.ents = [ada, both, bo, kestrel]
+    relations = [
+        Relation(both, kestrel, "RAN", 0.75, (ada, both), evidence=(doc[3:9],)),
+        Relation(both, kestrel, "OWNS", 0.5, (both, bo), evidence=(doc[:3], doc[9:12])),
+        Relation(both, kestrel, "OWNS", 0.25, (ada, both)),
+    ]
+    set_relations(doc, relations)
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "in.spacy")
+    to = "jsonl" if there.endswith("jsonl") else "spacy"
+    convert(tmp_path / "in.spacy", tmp_path / there, to=to)
+    report = convert(tmp_path / there, tmp_path / "back.spacy")
+    (back,) = load(tmp_path / "back.spacy")
+    assert not report.sorts()
+
+    def as_values(relation):
+        groups = relation.head_mentions, relation.tail_mentions, relation.evidence
+        bounds = [[(span.start_char, span.end_char) for span in group] for group in groups]
+        return relation.label, relation.head.start, relation.score, *bounds
+
+    assert list(map(as_values, get_relations(back))) == list(map(as_values, relations))
+
+
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize("as_array", [False, True])
 def test_json_over_any_number_of_lines(indent, as_array, tmp_path):
