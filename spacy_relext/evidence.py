@@ -1,5 +1,6 @@
 """The sentences that tell of a relation, by what the model goes by."""
 
+import warnings
 from typing import Iterator, List, Optional, Sequence, Tuple
 
 import numpy
@@ -24,7 +25,8 @@ def find_evidence(
     for Improving Document-Level Relation Extraction", without the guidance.
 
     model (Model): A RelationModel that has such, trained.
-    docs (Sequence[Doc]): The docs. Those without sentence boundaries have no evidence.
+    docs (Sequence[Doc]): The docs. Those without sentence boundaries have no evidence,
+        which a warning tells.
     pairs (Pairs): The pair of each relation, in the order of the docs.
     outputs (Ints1d): For each relation the output of the model that scores its label.
     share (float): The least share, 0 to 1.
@@ -33,6 +35,13 @@ def find_evidence(
     found: List[List[Span]] = [[] for _ in range(len(pairs))]
     if not len(pairs):
         return found
+    related = numpy.unique(pairs.doc[pairs.head])
+    if not all(docs[i].has_annotation("SENT_START") for i in related):
+        warnings.warn(
+            "evidence_share is given, but a doc with relations has no sentence boundaries, "
+            "so they get no evidence. Put a component that sets them before the "
+            "relation_extractor ('sentencizer', 'senter' or 'parser')."
+        )
     tokens, _ = model.layers[0].predict((docs, pairs))
     if model.get_ref("score_pairs").attrs["of_mentions"]:
         shares = _share_scores(model, docs, tokens, pairs, outputs)

@@ -4,10 +4,11 @@ from collections import defaultdict
 from functools import partial
 from typing import Callable, Dict, Hashable, Iterable, List, Optional, Sequence, Tuple
 
+from spacy.pipeline import EntityLinker
 from spacy.tokens import Doc, Span
 from spacy.util import registry
 
-from .pairs import Entity, as_key, get_entities
+from .pairs import Entity, as_key, as_linked_key, get_entities
 from .relation import Relation, get_relations
 
 # What the keys of clusters of mentions in `doc.spans` begin with, as spacy-experimental
@@ -22,7 +23,8 @@ Grouping = Callable[[Doc, Sequence[Span]], Iterable[Sequence[Span]]]
 @registry.misc("spacy-relext.group_by_kb_id.v1")
 def configure_group_by_kb_id(separator: Optional[str] = None) -> Grouping:
     """Mentions that are linked to one id of a knowledge base are of one entity. One
-    that is not linked is an entity of its own.
+    that is not linked, or to `EntityLinker.NIL` by an `entity_linker` that knows none, is
+    an entity of its own.
 
     separator (Optional[str]): What stands between the ids of a mention of several
         entities, "|" in PubTator's files; it is then a mention of each. None where
@@ -39,10 +41,7 @@ def configure_group_by_kb_id(separator: Optional[str] = None) -> Grouping:
 def group_by_kb_id(
     doc: Doc, mentions: Sequence[Span], *, separator: Optional[str] = None
 ) -> List[List[Span]]:
-    return _group(
-        (mention, mention.kb_id_.split(separator) if separator else [mention.kb_id_])
-        for mention in mentions
-    )
+    return _group((mention, _read_ids(mention.kb_id_, separator)) for mention in mentions)
 
 
 @registry.misc("spacy-relext.group_by_ent_id.v1")
@@ -136,9 +135,9 @@ def group_entities(
         without a mention are left out.
     RAISES (ValueError): Where the grouping returns anything but spans of the doc.
     """
-    mentions = get_entities(doc, spans_key)
     if grouping is None:
-        return mentions
+        return get_entities(doc, spans_key)
+    mentions = get_entities(doc, spans_key, as_linked_key)
     groups = [list(group) for group in grouping(doc, mentions)]
     for span in (span for group in groups for span in group):
         if not isinstance(span, Span) or span.doc is not doc or not len(span):
@@ -146,7 +145,8 @@ def group_entities(
                 "A grouping must return lists of spans with tokens of the doc that it is "
                 f"given, found: {span!r}"
             )
-    entities = [sorted(group, key=as_key) for group in groups if group]
+    distinct = [{as_key(span): span for span in group} for group in groups if group]
+    entities = [[spans[key] for key in sorted(spans)] for spans in distinct]
     return sorted(entities, key=lambda entity: [as_key(span) for span in entity])
 
 
@@ -154,7 +154,8 @@ def get_entity_relations(
     doc: Doc, grouping: Optional[Grouping], spans_key: Optional[str] = None
 ) -> List[Relation]:
     """The relations of a doc, as relations between entities: where one is given for a
-    mention alone, it is given for all mentions of its entity.
+    mention alone, it is given for all mentions of its entity. A mention of several
+    entities is that which has no other mention, if there is one, and else stays alone.
 
     doc (Doc): The doc.
     grouping (Optional[Callable]): As of `group_entities`, and so is the next.
@@ -164,13 +165,14 @@ def get_entity_relations(
     relations = list(get_relations(doc))
     if grouping is None or not relations:
         return relations
-    entity_of: Dict[Tuple, Sequence[Span]] = {}
+    entities_of: Dict[Tuple, List[Sequence[Span]]] = defaultdict(list)
     for entity in group_entities(doc, grouping, spans_key):
         for span in entity:
-            entity_of.setdefault(as_key(span), entity)
+            entities_of[as_key(span)].append(entity)
 
     def complete(mention: Span, mentions: Tuple[Span, ...]) -> Sequence[Span]:
-        return mentions if len(mentions) > 1 else entity_of.get(as_key(mention), mentions)
+        entities = entities_of[as_key(mention)] if len(mentions) == 1 else ()
+        return entities[0] if len(entities) == 1 else mentions
 
     return [
         Relation(
@@ -187,9 +189,14 @@ def get_entity_relations(
 
 
 def _group(keyed: Iterable[Tuple[Span, Iterable[Hashable]]]) -> List[List[Span]]:
-    """Mentions by their keys; those with an empty one are alone."""
+    """Mentions by their keys; those without one, or with an empty one, are alone."""
     groups: Dict[Hashable, List[Span]] = defaultdict(list)
     for i, (mention, keys) in enumerate(keyed):
-        for key in keys:
-            groups[key or (i, None)].append(mention)
+        for key in [key for key in keys if key] or [(i, None)]:
+            groups[key].append(mention)
     return list(groups.values())
+
+
+def _read_ids(kb_id: str, separator: Optional[str]) -> List[str]:
+    ids = kb_id.split(separator) if separator else [kb_id]
+    return [id_.strip() for id_ in ids if id_.strip() != EntityLinker.NIL]

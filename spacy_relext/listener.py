@@ -3,6 +3,7 @@
 Not one of the layers, which do without spacy-transformers.
 """
 
+import warnings
 from typing import Callable, List, Tuple
 
 import numpy
@@ -53,7 +54,25 @@ def forward(
     model: MostContextListener, docs: List[Doc], is_train: bool
 ) -> Tuple[List[TransformerData], Callable]:
     trf_datas, backprop = listen(model, docs, is_train)
+    for doc, trf_data in zip(docs, trf_datas):
+        _warn_of_cut_windows(doc, trf_data)
     return [_select_windows(trf_data) for trf_data in trf_datas], backprop
+
+
+def _warn_of_cut_windows(doc: Doc, trf_data: TransformerData) -> None:
+    """The encoder cuts windows off that are too long for it, without a word on it. A
+    single token may have no piece for another reason: what the tokenizer drops."""
+    unread = to_numpy(trf_data.align.lengths) == 0
+    if not (unread[1:] & unread[:-1]).any():
+        return
+    unread &= doc.to_array("IS_SPACE") == 0
+    if (unread[1:] & unread[:-1]).any():
+        warnings.warn(
+            f"The transformer has not read {unread.sum()} of {len(doc)} tokens of a doc: "
+            "its windows have more pieces than its encoder reads, and are cut off. Lower "
+            "window and stride in [components.transformer.model.get_spans]. The doc: "
+            f"{doc.text[:50]!r}"
+        )
 
 
 def _select_windows(trf_data: TransformerData) -> TransformerData:

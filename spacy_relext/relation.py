@@ -1,6 +1,7 @@
 """Relation, and where `doc._.relations` keeps it."""
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterable, List, Sequence, Tuple
 
@@ -75,7 +76,8 @@ def set_relations(doc: Doc, relations: Iterable[Relation]) -> None:
 
     doc (Doc): The doc.
     relations (Iterable[Relation]): The relations; their spans are spans of this
-        doc. Of two that agree in head, tail and label the better one is kept.
+        doc. Of two that agree in head, tail, their mentions and label the better one is
+        kept.
     RAISES (ValueError): On anything that is not a Relation of this doc with a
         label and a score between 0 and 1.
     """
@@ -116,12 +118,11 @@ def write_records(doc: Doc, records: Iterable[List[Any]]) -> None:
     """
     best: Dict[Tuple, List[Any]] = {}
     for record in sorted(records, key=lambda record: -record[1]):
-        label, _, head, tail = record[:4]
-        key = (label, *head[:3], *tail[:3])
-        for details in record[4:]:
-            mentions = (*details[HEAD_MENTIONS], *details[TAIL_MENTIONS])
-            key += tuple(tuple(mention[:3]) for mention in mentions)
-        best.setdefault(key, record)
+        label, _, head, tail, *more = record
+        details = more[0] if more else {HEAD_MENTIONS: [head], TAIL_MENTIONS: [tail]}
+        mentions = ([head, tail], details[HEAD_MENTIONS], details[TAIL_MENTIONS])
+        places = (tuple(tuple(found[:3]) for found in group) for group in mentions)
+        best.setdefault((label, *places), record)
     doc.user_data[USER_DATA_KEY] = list(best.values())
 
 
@@ -237,19 +238,24 @@ def _as_record(doc: Doc, relation: Relation) -> List[Any]:
 def _build_relations(doc: Doc, records: Iterable[List[Any]]) -> List[Relation]:
     if not records:
         return []
-    spans = {
-        (span.start_char, span.end_char, span.label_): span
-        for group in (*doc.spans.values(), doc.ents)
-        for span in group
-    }
+    spans: Dict[Tuple[int, int, str], Dict[str, Span]] = defaultdict(dict)
+    for group in (doc.ents, *doc.spans.values()):
+        for span in group:
+            start, end, label, kb_id = as_mention(span)
+            spans[start, end, label].setdefault(kb_id, span)
 
     def find(mention: Mention) -> Span:
         start, end, label, kb_id = mention
-        if (start, end, label) not in spans:
-            spans[start, end, label] = doc.char_span(
+        by_kb_id = spans[start, end, label]
+        # Where none has that kb_id, one that was linked since.
+        linked = [span for found, span in by_kb_id.items() if found]
+        if kb_id not in by_kb_id and linked:
+            return linked[0]
+        if kb_id not in by_kb_id:
+            by_kb_id[kb_id] = doc.char_span(
                 start, end, label=label, kb_id=kb_id, alignment_mode="expand"
             )
-        return spans[start, end, label]
+        return by_kb_id[kb_id]
 
     def build(label: str, score: float, head: Mention, tail: Mention, *more) -> Relation:
         details = more[0] if more else {}

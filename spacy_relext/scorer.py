@@ -23,9 +23,10 @@ from spacy.training import Example
 from spacy.util import registry
 
 from .alignment import align_span
-from .grouping import Grouping, get_entity_relations
+from .grouping import Grouping, get_entity_relations, group_entities
 from .pairs import Pairs
 from .relation import Relation, get_relations, has_relations
+from .truths import in_both_directions
 
 # An entity: the places of its mentions in predicted tokens, end exclusive, in order.
 Place = Tuple[Tuple[int, int], ...]
@@ -109,7 +110,8 @@ def score_relations(
         gold_relations = _select(
             get_entity_relations(example.reference, grouping, spans_key), wanted
         )
-        find = _gold_finder(example, gold_relations)
+        entities = group_entities(example.reference, grouping, spans_key)
+        find = _gold_finder(example, gold_relations, [] if grouping is None else entities)
         gold = {
             _as_triple(
                 _align(example, relation.head_mentions),
@@ -138,7 +140,8 @@ def score_relations(
             n_candidates += _count_candidates(
                 candidates([example.predicted]), set(gold), symmetric
             )
-        if example.reference.has_annotation("SENT_START"):
+        # spaCy says of a doc of one token that it has sentences, whatever was annotated.
+        if len(example.reference) > 1 and example.reference.has_annotation("SENT_START"):
             has_sentences = True
             is_intra = _sentence_sharer(example)
             for score, here in ((intra, True), (inter, False)):
@@ -148,8 +151,9 @@ def score_relations(
                 )
         if known_facts is not None:
             n_known += sum(
-                not get_facts([gold[triple]]).isdisjoint(known_facts)
+                not get_facts(told).isdisjoint(known_facts)
                 for triple in predicted.intersection(gold)
+                for told in [in_both_directions([gold[triple]], symmetric)]
             )
     names = [f"{key}{suffix}" for suffix in _SUFFIXES]
     if not n_annotated:
@@ -207,26 +211,37 @@ def _align(example: Example, mentions: Iterable[Span]) -> Place:
 
 
 def _gold_finder(
-    example: Example, relations: Iterable[Relation]
+    example: Example, relations: Iterable[Relation], entities: Iterable[Sequence[Span]]
 ) -> Callable[[Span, Sequence[Span]], Place]:
-    """A function from a predicted entity to the gold entity that it is, or to itself:
-    its mention that tells most, and all of them."""
+    """A function from a predicted entity, its mention that tells most and all of them, to
+    the gold entity that it is: of a relation or, of what no relation is about, another;
+    or to itself."""
+    ends = [
+        _align(example, mentions)
+        for relation in relations
+        for mentions in (relation.head_mentions, relation.tail_mentions)
+    ]
+    related = {bounds for place in ends for bounds in place}
+    others = (_align(example, entity) for entity in entities)
     of_bounds: Dict[Tuple[int, int], Set[Place]] = defaultdict(set)
-    for relation in relations:
-        for mentions in (relation.head_mentions, relation.tail_mentions):
-            place = _align(example, mentions)
-            for bounds in place:
-                of_bounds[bounds].add(place)
+    for place in (*ends, *(place for place in others if related.isdisjoint(place))):
+        for bounds in place:
+            of_bounds[bounds].add(place)
 
     def find(main: Span, mentions: Sequence[Span]) -> Place:
-        bounds = sorted({(span.start, span.end) for span in mentions})
+        bounds = tuple(sorted({(span.start, span.end) for span in mentions}))
         votes = Counter(place for bound in bounds for place in of_bounds.get(bound, ()))
         if not votes:
-            return tuple(bounds)
+            return bounds
         of_main = of_bounds.get((main.start, main.end), ())
-        # Ties are broken by the mention that tells most, and then by what is smallest,
-        # so that the result does not depend on the order of a set.
-        return min(votes, key=lambda place: (-votes[place], place not in of_main, place))
+
+        def rank(place: Place) -> Tuple:
+            # Of several with as many, that which has no other mentions, or that of the
+            # mention that tells most; then what is smallest, so that the result does not
+            # depend on the order of a set.
+            return -votes[place], place != bounds, place not in of_main, place
+
+        return min(votes, key=rank)
 
     return find
 

@@ -1,6 +1,7 @@
 """What the candidate pairs of a training batch should come out as."""
 
 from collections import Counter, defaultdict
+from functools import partial
 from itertools import product
 from typing import (
     Callable,
@@ -36,8 +37,8 @@ def get_truths(
     """Which labels hold for each pair, by the references. Gold relations whose
     mentions, pair or label are unknown here have no place in it.
 
-    The entity of a gold one is that which has most of its mentions; where it was found
-    in parts, those parts as well that have no more of another.
+    The entity of a gold one is that which has its very mentions, or else most of them;
+    where it was found in parts, those parts as well that have no more of another.
 
     examples (Sequence[Example]): The batch.
     pairs (Pairs): Pairs of its predicted entities.
@@ -54,16 +55,19 @@ def get_truths(
     bounds = numpy.searchsorted(pairs.doc, numpy.arange(len(examples) + 1))
     held: List[Tuple[int, int, int]] = []
     for i, eg in enumerate(examples):
-        find_entities = _entity_finder(eg, pairs, bounds[i], bounds[i + 1])
+        find_at = _mention_finder(eg, pairs, range(bounds[i], bounds[i + 1]))
+        find = partial(_find_entities, pairs, find_at)
         gold = get_entity_relations(eg.reference, grouping, spans_key)
         for relation in in_both_directions(gold, symmetric_labels):
             if relation.label not in column:
                 continue
             if grouping is None:
-                # Between two mentions that do not tell of it, it can't be learnt.
-                relation = Relation(relation.head, relation.tail, relation.label)
-            heads = find_entities(relation.head, relation.head_mentions)
-            tails = find_entities(relation.tail, relation.tail_mentions)
+                # Between two mentions that do not tell of it, it can't be learnt; and of
+                # several on the same tokens the first is meant.
+                heads, tails = find_at(relation.head)[:1], find_at(relation.tail)[:1]
+            else:
+                heads = find(relation.head, relation.head_mentions)
+                tails = find(relation.tail, relation.tail_mentions)
             held.extend(
                 (*pair, column[relation.label]) for pair in product(heads, tails)
             )
@@ -109,14 +113,14 @@ def in_both_directions(
             yield relation.reverse()
 
 
-def _entity_finder(
-    eg: Example, pairs: Pairs, begin: int, end: int
-) -> Callable[[Span, Sequence[Span]], List[int]]:
-    """A function from a gold entity, its mention that tells most and all of them, to
-    the indices of the predicted entities that cover it, from `begin` to `end`."""
+def _mention_finder(
+    eg: Example, pairs: Pairs, of_doc: range
+) -> Callable[[Span], List[int]]:
+    """A function from a gold mention to the indices, among those of its doc, of the
+    predicted entities that it is a mention of."""
     entities: Dict[Tuple, List[int]] = defaultdict(list)
     first = numpy.append(0, numpy.cumsum(pairs.n_mentions))
-    for entity in range(begin, end):
+    for entity in of_doc:
         label = int(pairs.label[entity])
         for mention in range(first[entity], first[entity + 1]):
             bounds = int(pairs.start[mention]), int(pairs.end[mention])
@@ -127,18 +131,28 @@ def _entity_finder(
         bounds = align_span(eg, span)
         if bounds is None:
             return []
-        found = entities.get((*bounds, span.label)) or entities.get(bounds, [])
-        # Without a grouping, of several on the same tokens the first.
-        return found[:1] if pairs.entity is None else found
+        return entities.get((*bounds, span.label)) or entities.get(bounds, [])
 
-    def find(main: Span, mentions: Sequence[Span]) -> List[int]:
-        votes = Counter(entity for span in mentions for entity in find_at(span))
-        if not votes:
-            return []
-        most = max(votes.values())
-        best = [entity for entity, n in votes.items() if n == most]
-        of_main = [entity for entity in find_at(main) if entity in best]
-        parts = {entity for entity, n in votes.items() if 2 * n > pairs.n_mentions[entity]}
-        return sorted({(of_main or best)[0], *parts})
+    return find_at
 
-    return find
+
+def _find_entities(
+    pairs: Pairs,
+    find_at: Callable[[Span], List[int]],
+    main: Span,
+    mentions: Sequence[Span],
+) -> List[int]:
+    """The predicted entities that a gold one is, by its mention that tells most and all
+    of them."""
+    votes = Counter(entity for span in mentions for entity in find_at(span))
+    if not votes:
+        return []
+    most = max(votes.values())
+    best = [entity for entity, n in votes.items() if n == most]
+    if most == len(mentions):
+        same = [entity for entity in best if most == pairs.n_mentions[entity]]
+        if same:
+            return same
+    of_main = [entity for entity in find_at(main) if entity in best]
+    parts = {entity for entity, n in votes.items() if 2 * n > pairs.n_mentions[entity]}
+    return sorted({(of_main or best)[0], *parts})

@@ -9,6 +9,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
 from spacy_relext import Pairs, Relation, get_relations, score_relations, set_relations
+from spacy_relext.grouping import group_by_kb_id
 from spacy_relext.scorer import get_facts
 
 from .test_extractor import SMALL, make_nlp
@@ -152,7 +153,8 @@ def test_sentences_that_the_attention_names(context):
     unbroken = make_doc(nlp.vocab, *DATA[1][:2])
     plain = Doc(nlp.vocab, words=[token.text for token in unbroken])
     plain.ents = [Span(plain, e.start, e.end, e.label_, e.kb_id_) for e in unbroken.ents]
-    assert {relation.evidence for relation in nlp(plain)._.relations} <= {()}
+    with pytest.warns(UserWarning, match="no sentence boundaries"):
+        assert {relation.evidence for relation in nlp(plain)._.relations} == {()}
 
 
 def test_the_sentences_of_the_mentions_that_score_are_evidence():
@@ -239,6 +241,28 @@ def test_two_entities_that_were_taken_for_one_miss_a_relation():
     assert (scores["rels_p"], scores["rels_r"]) == (1, 0.5)
 
 
+def test_an_entity_without_a_gold_relation_is_not_taken_for_another():
+    """Ada three times and Bo once is Ada, also where Bo alone has a relation."""
+
+    def mixed(ents):
+        return [([ents[0], ents[1], ents[2], ents[4]], [ents[3]], "RAN")]
+
+    example = make_scored([("2", "3", "RAN")], mixed)
+    assert score_relations([example], grouping=group_by_kb_id)["rels_f"] == 0
+
+
+def test_of_two_entities_with_a_mention_the_one_with_no_other_is_found():
+    example = make_scored([("1", "3", "RAN"), ("2", "3", "OWNS")], lambda ents: [])
+    gold = example.reference
+    ada, kestrel = [gold.ents[0], gold.ents[1]], gold.ents[3]
+    relations = [
+        Relation(ada[0], kestrel, "RAN", head_mentions=ada), Relation(ada[1], kestrel, "OWNS")
+    ]  # fmt: skip
+    set_relations(gold, relations)
+    copy = Example(gold.copy(), gold)
+    assert score_relations([copy])["rels_f"] == 1
+
+
 def test_within_sentences_and_across():
     def found(ents):
         return [([ents[1]], [ents[3]], "RAN"), ([ents[1]], [ents[0]], "LEFT")]
@@ -251,6 +275,18 @@ def test_within_sentences_and_across():
     example = make_scored([("1", "2", "SAW")], lambda e: [([e[0]], [e[1]], "SAW")], text, entities)
     scores = score_relations([example])
     assert (scores["rels_intra_f"], scores["rels_inter_f"]) == (0, 1)
+
+
+def test_without_sentences_nothing_is_told_of_them():
+    """Not even by a doc of one token, which spaCy says has some."""
+    example = make_scored([("1", "3", "RAN")], lambda e: [([e[0]], [e[3]], "RAN")])
+    bare = [Doc(doc.vocab, words=[t.text for t in doc]) for doc in (example.x, example.y)]
+    for doc, annotated in zip(bare, (example.x, example.y)):
+        doc.user_data = annotated.user_data
+    word = Doc(bare[0].vocab, words=["Hm"])
+    set_relations(word, [])
+    scores = score_relations([Example(*bare), Example(word, word)])
+    assert (scores["rels_f"], scores["rels_intra_f"], scores["rels_inter_f"]) == (1, None, None)
 
 
 def test_facts_of_the_training_data_are_left_out():
@@ -267,6 +303,12 @@ def test_facts_of_the_training_data_are_left_out():
     assert scores["rels_p"] == pytest.approx(2 / 3)
     assert scores["rels_ign_f"] == pytest.approx(2 * 0.5 / 1.5)
     assert score_relations([example])["rels_ign_f"] is None
+    reversed_facts = {(tail, head, label) for head, tail, label in known}
+    for symmetric, is_known in (([], False), (["RAN"], True)):
+        scores = score_relations(
+            [example], known_facts=reversed_facts, symmetric_labels=symmetric
+        )
+        assert (scores["rels_ign_f"] < scores["rels_f"]) == is_known
 
 
 def test_ends_annotated_on_one_mention_are_found_by_another():
@@ -314,20 +356,22 @@ def test_raw_text_with_entities_that_the_pipeline_finds():
     assert [span.text for span in relation.head_mentions] == ["Ada"] * 3
 
 
-@pytest.mark.parametrize("model", [ATLOP, SCORES])
-def test_many_mentions_in_a_long_doc_stay_within_memory(model):
-    """2,000 mentions of 40 entities among 20,000 tokens."""
+@pytest.mark.parametrize("model, n_entities", [(ATLOP, 40), (SCORES, 40), (SCORES, 2)])
+def test_many_mentions_in_a_long_doc_stay_within_memory(model, n_entities):
+    """2,000 mentions among 20,000 tokens, a million pairs of them where two entities have
+    them all."""
     tracemalloc = pytest.importorskip("tracemalloc")
     nlp = train(model=model, n_updates=0)
     pipe = nlp.get_pipe("relation_extractor")
     words = ["Ada" if i % 10 == 0 else "and" for i in range(20_000)]
     doc = Doc(nlp.vocab, words=words)
     doc.ents = [
-        Span(doc, i, i + 1, "P", kb_id=str(i // 10 % 40)) for i in range(0, 20_000, 10)
+        Span(doc, i, i + 1, "P", kb_id=str(i // 10 % n_entities))
+        for i in range(0, 20_000, 10)
     ]
     tracemalloc.start()
     pairs, scores = pipe.predict([doc])
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(pairs) == 40 * 39 and numpy.isfinite(scores).all()
+    assert len(pairs) == n_entities * (n_entities - 1) and numpy.isfinite(scores).all()
     assert peak < 5e8

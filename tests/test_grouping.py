@@ -62,6 +62,28 @@ def test_a_mention_of_two_ids_is_one_of_both():
     assert group(KB, doc) == [["Ada Lovelace"], ["Babbage"], ["Babbage"]]
 
 
+def test_what_no_id_is_links_nobody():
+    """Nor what spaCy's entity_linker writes where it knows none."""
+    doc = make_doc(
+        (0, 2, "P", {"kb_id": "NIL"}), (3, 4, "P", {"kb_id": "A|"}),
+        (8, 9, "P", {"kb_id": "A|A"}), (11, 12, "P", {"kb_id": "NIL"}),
+    )  # fmt: skip
+    together = ["Babbage", "Babbage"]
+    assert group(KB, doc, separator="|") == [["Ada Lovelace"], together, ["Ada"]]
+
+
+def test_a_mention_that_is_there_once_for_each_of_its_ids_is_one_of_both():
+    doc = make_doc()
+    doc.spans["sc"] = [
+        Span(doc, start, start + 1, "P", kb_id=kb_id)
+        for start, kb_id in ((0, "A"), (3, "A"), (3, "B"), (8, "B"))
+    ]
+    by_kb_id = registry.misc.get("spacy-relext.group_by_kb_id.v1")()
+    found = group_entities(doc, by_kb_id, "sc")
+    assert [[s.start for s in entity] for entity in found] == [[0, 3], [3, 8]]
+    assert [span.start for span in group_entities(doc, None, "sc")] == [0, 3, 8]
+
+
 def test_names_group_mentions_of_one_type():
     assert group(TEXT, named(None)) == [["Ada Lovelace"], ["Babbage", "Babbage"], ["Ada"]]
     doc = make_doc((3, 4, "P", {}), (8, 9, "ORG", {}))

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy
 import pytest
 import spacy
@@ -45,7 +47,7 @@ def test_a_token_is_taken_from_where_it_has_most_context(sizes, window, stride):
     assert numpy.asarray(pieces)[keep].tolist() == expected
 
 
-def make_nlp(encoder, architecture, window, stride):
+def make_nlp(encoder, architecture, window, stride, **tokenizer):
     nlp = spacy.blank("en")
     nlp.add_pipe(
         "transformer",
@@ -58,7 +60,7 @@ def make_nlp(encoder, architecture, window, stride):
                     "window": window,
                     "stride": stride,
                 },
-                "tokenizer_config": {"use_fast": True},
+                "tokenizer_config": {"use_fast": True, **tokenizer},
             }
         },
     )
@@ -91,6 +93,18 @@ def test_vectors_are_those_of_the_best_window(tiny_encoder):
     found = vectors(nlp, doc)
     numpy.testing.assert_allclose(found[:5], vectors(nlp, first)[:5], rtol=1e-4, atol=1e-5)
     numpy.testing.assert_allclose(found[5:], vectors(nlp, second)[1:], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_words, cut", [(2, 0), (8, 2)])
+def test_tokens_that_the_encoder_does_not_read_are_told(tiny_encoder, n_words, cut):
+    nlp = make_nlp(tiny_encoder, OURS, 8, 8, model_max_length=8)
+    doc = Doc(nlp.vocab, words=["word", *["  "] * 2, *["word"] * n_words])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        vectors(nlp, doc)
+    told = [str(w.message) for w in caught if "has not read" in str(w.message)]
+    assert len(told) == bool(cut)
+    assert all(f"{cut} of {len(doc)} tokens" in message for message in told)
 
 
 def test_what_replaces_it_is_saved_and_averages_as_the_other(tiny_encoder, tmp_path):

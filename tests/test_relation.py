@@ -130,6 +130,19 @@ def test_of_an_entity_in_both_places_that_of_the_doc_is_taken(doc):
     check(doc)
 
 
+def test_a_span_that_is_not_linked_does_not_hide_one_that_is(nlp):
+    doc = nlp("Ada met Bo")
+    linked = [Span(doc, i, i + 1, "P", kb_id=f"Q{i}") for i in (0, 2)]
+    doc.spans["sc"] = linked
+    set_relations(doc, [Relation(*linked, "MET")])
+    for groups in ({"sc": linked}, {}):
+        doc.spans.clear()
+        doc.spans.update(groups)
+        doc.ents = [Span(doc, 0, 1, "P"), Span(doc, 2, 3, "P")]
+        (relation,) = doc._.relations
+        assert (relation.head.kb_id_, relation.tail.kb_id_) == ("Q0", "Q2")
+
+
 def test_entities_of_span_groups_are_found(nlp):
     doc = nlp("University of Cork")
     whole, part = Span(doc, 0, 3, label="ORG", kb_id="Q2"), Span(doc, 2, 3, label="LOC")
@@ -151,6 +164,9 @@ def test_same_relation_twice_is_kept_once(doc):
     ada, york, *_ = doc.ents
     doc._.relations = [Relation(ada, york, "FROM", 0.2), Relation(ada, york, "FROM", 0.9)]
     assert [rel.score for rel in doc._.relations] == [0.9]
+    told = Relation(ada, york, "FROM", 0.5, evidence=[doc[:]])
+    doc._.relations = [Relation(ada, york, "FROM", 0.2), told]
+    assert [rel.score for rel in doc._.relations] == [0.5]
 
 
 def test_relations_of_mentions_that_nest_are_kept_apart(doc):

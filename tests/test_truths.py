@@ -4,6 +4,7 @@ from spacy.tokens import Span
 from spacy.training import Example
 
 from spacy_relext import Pairs, Relation, get_entities
+from spacy_relext.grouping import configure_group_by_kb_id, group_entities
 from spacy_relext.truths import get_truths
 
 
@@ -52,3 +53,49 @@ def test_a_relation_whose_pair_is_no_candidate_holds_for_no_other(example):
     head_is_person = pairs.start[pairs.head] == 2
     assert head_is_person.sum() == 2
     assert true_types(example, pairs.select(head_is_person)) == []
+
+
+def make_grouped(*relations):
+    """Kestrel, and Ada; "AB" is a mention of Ada and the only one of Bo."""
+    doc = spacy.blank("en")("Ada AB Kestrel")
+    doc.ents = [
+        Span(doc, i, i + 1, "X", kb_id=kb_id) for i, kb_id in enumerate(("A", "A|B", "K"))
+    ]
+    doc._.relations = [Relation(doc.ents[h], doc.ents[t], x) for h, t, x in relations]
+    return doc
+
+
+def true_starts(examples, grouping):
+    """Where head and tail of the pairs that hold begin, by doc."""
+    docs = [eg.predicted for eg in examples]
+    pairs = Pairs.all([group_entities(doc, grouping) for doc in docs])
+    truths = get_truths(examples, pairs, ["RAN"], grouping=grouping)
+    starts = [
+        [pairs.start[pairs.entity == end].tolist() for end in (pairs.head[row], pairs.tail[row])]
+        for row in truths[:, 0].nonzero()[0]
+    ]
+    return starts
+
+
+def test_a_mention_of_two_entities_is_the_one_that_has_no_other():
+    by_id = configure_group_by_kb_id("|")
+    example = Example(make_grouped(), make_grouped((1, 2, "RAN")))
+    assert true_starts([example], by_id) == [[[1], [2]]]
+    example = Example(make_grouped(), make_grouped((0, 2, "RAN")))
+    assert true_starts([example], by_id) == [[[0, 1], [2]]]
+
+
+def test_truths_do_not_depend_on_the_rest_of_the_batch():
+    by_id = configure_group_by_kb_id("|")
+    alone = []
+    for _ in range(2):
+        doc = spacy.blank("en")("AB Kestrel")
+        doc.ents = [Span(doc, 0, 1, "X", kb_id="A|B"), Span(doc, 1, 2, "X", kb_id="K")]
+        doc._.relations = [Relation(*doc.ents, "RAN")]
+        alone.append(doc)
+    examples = [Example(*alone), Example(make_grouped(), make_grouped())]
+    counts = []
+    for batch in (examples[:1], examples):
+        pairs = Pairs.all([group_entities(eg.predicted, by_id) for eg in batch])
+        counts.append(get_truths(batch, pairs, ["RAN"], grouping=by_id).sum())
+    assert counts == [2, 2]

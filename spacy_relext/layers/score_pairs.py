@@ -62,7 +62,7 @@ def score_pairs(
         init=init,
         layers=layers,
         refs=refs,
-        dims={"nO": None},
+        dims={"nO": output.get_dim("nO") if output.has_dim("nO") else None},
         attrs={
             "block_size": block_size,
             "pair_width": pair_width,
@@ -99,8 +99,9 @@ def forward(
         scores = ops.alloc2f(len(pairs), model.get_dim("nO"), zeros=False)
         done = 0
         for block, counts in _iter_blocks(model, pairs):
-            of_block = output.predict(join.predict(pair_vectors(block)))
-            pooled, _ = _pool(ops, of_block, counts)
+            parts = _cut(block, model.attrs["block_size"])
+            of_parts = [output.predict(join.predict(pair_vectors(part))) for part in parts]
+            pooled, _ = _pool(ops, ops.xp.vstack(of_parts), counts)
             scores[done : done + len(pooled)] = pooled
             done += len(pooled)
         return scores, _no_backprop
@@ -155,13 +156,20 @@ def _get_scored(model: Model, pairs: Pairs) -> Tuple[Pairs, Optional[Ints1d]]:
 def _iter_blocks(
     model: Model, pairs: Pairs
 ) -> Iterator[Tuple[Pairs, Optional[Ints1d]]]:
-    """The same, `block_size` at a time, which bounds the memory of prediction."""
+    """The same, some at a time: about `block_size`, or all pairs of the mentions of one
+    pair where those are more."""
     size = model.attrs["block_size"]
     if pairs.entity is not None and model.attrs["of_mentions"]:
         yield from pairs.iter_mention_pairs(size)
         return
+    for block in _cut(pairs, size):
+        yield block, None
+
+
+def _cut(pairs: Pairs, size: int) -> Iterator[Pairs]:
+    """The pairs, some at a time, which bounds the memory of prediction."""
     for i in range(0, len(pairs), size):
-        yield pairs.select(slice(i, i + size)), None
+        yield pairs.select(slice(i, i + size))
 
 
 def _pool(
