@@ -1,22 +1,23 @@
 """Which pairs of entities are candidates for a relation."""
 
+import warnings
 from functools import partial
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy
 from spacy.strings import get_string_id
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.util import registry
 from thinc.types import Ints1d
 
-from .pairs import Pairs, count_between
+from .pairs import Pairs, as_key, count_between
 from .relation import Relation
 
 # A pair generator narrows (or extends) the pairs of a batch of docs; it is
 # handed all of them. One that has to learn from the training data also has
-# `initialize(relations)` and a settable `state`, a dict of plain values. None is a
-# closure, as those can't be pickled, and `nlp.pipe(n_process=2)` has to where
-# processes are spawned.
+# `initialize(relations)` and a settable `state`, a dict of plain values; set to that of
+# another generator, it raises a KeyError or a ValueError. None is a closure, as those
+# can't be pickled, and `nlp.pipe(n_process=2)` has to where processes are spawned.
 PairGenerator = Callable[[Sequence[Doc], Pairs], Pairs]
 
 
@@ -46,6 +47,23 @@ def generate_pairs(
     if (doc_of_pair[1:] < doc_of_pair[:-1]).any():
         pairs = pairs.select(numpy.argsort(doc_of_pair, kind="stable"))
     return pairs
+
+
+def restore_state(name: str, generator: PairGenerator, state: Dict[str, Any]) -> None:
+    """Give a pair generator what was learnt in training.
+
+    name (str): The component, for the errors.
+    generator (PairGenerator): The pair generator.
+    state (Dict[str, Any]): The state of the one that was trained, empty where it has none.
+    RAISES (ValueError): Where it is not the state of such a generator.
+    """
+    try:
+        _set_state(generator, state)
+    except (KeyError, ValueError) as error:
+        raise ValueError(
+            f"{name}: the pair generators can't take what was learnt in training, found: "
+            f"{state}. They must be those that it was trained with."
+        ) from error
 
 
 @registry.misc("spacy-relext.all_pairs.v1")
@@ -108,13 +126,14 @@ def sentence_window(docs: Sequence[Doc], pairs: Pairs, *, max_sentences: int) ->
 
 @registry.misc("spacy-relext.entity_types.v1")
 def configure_entity_types(
-    allowed: Optional[List[Tuple[str, str]]] = None,
+    allowed: Optional[List[List[str]]] = None,
 ) -> PairGenerator:
-    """Pairs of entity types between which a relation is possible.
+    """Pairs of entity types between which a relation is possible. The type of an entity
+    is that of its first mention.
 
-    allowed (Optional[List[Tuple[str, str]]]): Head and tail types; None to learn
+    allowed (Optional[List[List[str]]]): Pairs of a head and a tail type; None to learn
         them from the relations of the training data at initialize.
-    RAISES (ValueError): Where `allowed` is not a list of pairs.
+    RAISES (ValueError): Where `allowed` is not a list of pairs, or an empty one.
     """
     return EntityTypes(allowed)
 
@@ -122,9 +141,9 @@ def configure_entity_types(
 class EntityTypes:
     """The generator behind `spacy-relext.entity_types.v1`."""
 
-    def __init__(self, allowed: Optional[Iterable[Tuple[str, str]]] = None) -> None:
+    def __init__(self, allowed: Optional[List[List[str]]] = None) -> None:
         self._given = allowed is not None
-        self._allowed = None if allowed is None else _as_type_pairs(allowed)
+        self._allowed = _as_type_pairs(allowed)
 
     def __call__(self, docs: Sequence[Doc], pairs: Pairs) -> Pairs:
         if self._allowed is None:
@@ -138,19 +157,28 @@ class EntityTypes:
         return pairs.select(possible[code[pairs.head], code[pairs.tail]])
 
     def initialize(self, relations: Iterable[Relation]) -> None:
-        """Learn the allowed types, unless they were given.
+        """Learn the allowed types, unless they were given. Of what was given and is not
+        among the relations a warning tells, as they may be a sample.
 
-        relations (Iterable[Relation]): The relations of the training data.
-        RAISES (ValueError): Where a type that was given is that of no head or tail.
+        relations (Iterable[Relation]): The relations of the training data, with all
+            mentions of their entities.
         """
-        seen = {(rel.head.label_, rel.tail.label_) for rel in relations}
-        if self._allowed is None or not self._given:
-            self._allowed = sorted(seen)
+        seen = {
+            (_get_type(relation.head_mentions), _get_type(relation.tail_mentions))
+            for relation in relations
+        }
+        if not self._given:
+            self._allowed = sorted(seen) or None
+            if not seen:
+                warnings.warn(
+                    "spacy-relext.entity_types.v1: there are no relations to learn entity "
+                    "types from, so every pair is a candidate. Name them by `allowed`."
+                )
             return
         known = {name for types in seen for name in types}
         unknown = {name for types in self._allowed for name in types} - known
         if known and unknown:
-            raise ValueError(
+            warnings.warn(
                 "spacy-relext.entity_types.v1: allowed names "
                 f"{', '.join(sorted(unknown))}, but the relations of the training data are "
                 f"between entities of the types {', '.join(sorted(known))}"
@@ -159,13 +187,13 @@ class EntityTypes:
     @property
     def state(self) -> Dict[str, Any]:
         """What was learnt, as plain values."""
-        if self._given or self._allowed is None:
+        if self._given:
             return {}
-        return {"allowed": [list(types) for types in self._allowed]}
+        return {"allowed": self._allowed and [list(types) for types in self._allowed]}
 
     @state.setter
     def state(self, state: Dict[str, Any]) -> None:
-        if not self._given and "allowed" in state:
+        if not self._given:
             self._allowed = _as_type_pairs(state["allowed"])
 
 
@@ -202,8 +230,18 @@ class AllOf:
 
     @state.setter
     def state(self, state: Dict[str, Any]) -> None:
-        for i, generator_state in state.items():
-            self._generators[int(i)].state = generator_state
+        rest = dict(state)
+        for i, generator in enumerate(self._generators):
+            _set_state(generator, rest.pop(str(i), {}))
+        if rest:
+            raise ValueError(f"spacy-relext.all_of.v1: no generator has the state {rest}")
+
+
+def _set_state(generator: PairGenerator, state: Dict[str, Any]) -> None:
+    if hasattr(generator, "initialize"):
+        generator.state = state
+    elif state:
+        raise ValueError(f"{generator} learns nothing, found: {state}")
 
 
 def _check_positive(generator: str, option: str, value: int) -> None:
@@ -214,12 +252,25 @@ def _check_positive(generator: str, option: str, value: int) -> None:
         )
 
 
-def _as_type_pairs(allowed: Iterable[Union[Tuple[str, str], List[str]]]) -> List:
-    allowed = [tuple(types) for types in allowed]
+def _as_type_pairs(
+    allowed: Optional[List[List[str]]],
+) -> Optional[List[Tuple[str, ...]]]:
+    if allowed is None:
+        return None
+    if not allowed:
+        raise ValueError(
+            "spacy-relext.entity_types.v1: allowed is empty, so no pair would ever be a "
+            "candidate. Name pairs of types, or leave it out to learn them."
+        )
     for types in allowed:
         if len(types) != 2:
             raise ValueError(
                 "spacy-relext.entity_types.v1: allowed must hold pairs of a head and a "
                 f"tail type, found: {types}"
             )
-    return allowed
+    return [tuple(types) for types in allowed]
+
+
+def _get_type(mentions: Sequence[Span]) -> str:
+    """The type of an entity, as `Pairs` has it."""
+    return min(mentions, key=as_key).label_

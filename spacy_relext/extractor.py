@@ -12,14 +12,19 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from thinc.api import Model, Optimizer, set_dropout_rate, to_numpy
 from thinc.types import Floats2d, Ints1d
 
-from .candidates import PairGenerator, generate_pairs
+from .candidates import PairGenerator, generate_pairs, restore_state
 from .decoding import get_records
 from .evidence import check_evidence_share, find_evidence
 from .grouping import Grouping, group_entities
 from .objectives import Objective
 from .pairs import Entity, Pairs
 from .relation import ensure_extension, has_relations, read_records, write_records
-from .training_data import read_examples, select_relations
+from .training_data import (
+    may_find_entities,
+    read_examples,
+    select_relations,
+    warn_without_entities,
+)
 from .truths import get_truths, in_both_directions, sample_pairs
 
 Prediction = Tuple[Pairs, Floats2d]
@@ -97,6 +102,8 @@ class RelationExtractor(TrainablePipe):
             # insists on writing what it tries; the objective has its own.
             "pairs": {},
             "objective": {},
+            # What the model was trained with.
+            "trained_for": None,
         }
 
     @property
@@ -121,7 +128,8 @@ class RelationExtractor(TrainablePipe):
         if label in self.labels:
             return 0
         if self._is_initialized:
-            raise ValueError(Errors.E922.format(name=self.name, nO=len(self.labels)))
+            n_outputs = self.model.get_dim("nO")
+            raise ValueError(Errors.E922.format(name=self.name, nO=n_outputs))
         self.cfg["labels"].append(label)
         self.vocab.strings.add(label)
         return 1
@@ -264,14 +272,18 @@ class RelationExtractor(TrainablePipe):
         nlp (Optional[Language]): The pipeline.
         labels (Optional[List[str]]): The labels, as `spacy init labels` keeps
             them; None to collect them from the examples.
-        RAISES (ValueError): Where there is no relation to learn from, or a
-            symmetric label is none of the labels.
+        RAISES (ValueError): Where there is no label, or a symmetric label is none
+            of the labels.
         """
         validate_get_examples(get_examples, "RelationExtractor.initialize")
-        relations, sample = read_examples(get_examples())
+        relations, sample = read_examples(
+            get_examples(), self.grouping, self.cfg["spans_key"]
+        )
         found = sorted({relation.label for relation in relations})
         for label in found if labels is None else labels:
             self.add_label(label)
+        if nlp is not None and not may_find_entities(nlp, self.name):
+            warn_without_entities(self.name, get_examples(), self.entities)
         symmetric = self.cfg["symmetric_labels"]
         relations = select_relations(self.name, relations, self.labels, symmetric)
         if hasattr(self.pairs, "initialize"):
@@ -282,9 +294,17 @@ class RelationExtractor(TrainablePipe):
         self.model.initialize(
             X=(sample, Pairs.all(entities)), Y=self.model.ops.alloc2f(1, n_outputs)
         )
+        self.cfg["trained_for"] = type(self.objective).__name__
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
         """Score a batch of examples, see `score_relations`."""
+        examples = list(examples)
+        if examples and not any(has_relations(eg.reference) for eg in examples):
+            warnings.warn(
+                f"{self.name}: no example has relations annotated in doc._.relations, not "
+                "even none, so there is nothing to score by. If they were written as .spacy "
+                "files, was it with DocBin(store_user_data=True)?"
+            )
         kwargs.update(grouping=self.grouping, spans_key=self.cfg["spans_key"])
         return super().score(examples, candidates=self.candidates, **kwargs)
 
@@ -305,8 +325,15 @@ class RelationExtractor(TrainablePipe):
                 f"for the labels {', '.join(self.labels)}. The objective must be the one "
                 "that it was trained with."
             )
-        if self.cfg["pairs"]:
-            self.pairs.state = self.cfg["pairs"]
+        found, trained_for = type(self.objective).__name__, self.cfg.get("trained_for")
+        # Pipelines that were trained with an earlier version do not say.
+        if trained_for not in (None, found):
+            raise ValueError(
+                f"{self.name}: the objective must be the one that the model was trained "
+                f"with, {trained_for}, found: {found}"
+            )
+        if self._is_initialized:
+            restore_state(self.name, self.pairs, self.cfg["pairs"])
         return self
 
     @property
@@ -350,9 +377,9 @@ class RelationExtractor(TrainablePipe):
             return 0.0, logits
         ops = self.model.ops
         d_logits, loss = self.objective.loss(ops, logits, ops.asarray2f(truths))
-        if numpy.isnan(loss):
+        if not numpy.isfinite(loss):
             raise ValueError(
-                f"{self.name}: the loss is not a number. Lower the learning rate or "
-                "train without mixed precision."
+                f"{self.name}: the loss is not a number, or infinite. Lower the learning "
+                "rate or train without mixed precision."
             )
         return loss, d_logits

@@ -1,26 +1,44 @@
 """What is read of the training data before the training begins."""
 
-from typing import Collection, Iterable, List, Sequence, Tuple
+import warnings
+from dataclasses import replace
+from itertools import islice, takewhile
+from typing import Callable, Collection, Iterable, List, Optional, Sequence, Tuple
 
+from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from .grouping import Grouping, get_entity_relations
+from .pairs import Entity
 from .relation import Relation, get_relations
 
 N_DOCS = 10
 
 
-def read_examples(examples: Iterable[Example]) -> Tuple[List[Relation], List[Doc]]:
+def read_examples(
+    examples: Iterable[Example],
+    grouping: Optional[Grouping] = None,
+    spans_key: Optional[str] = None,
+) -> Tuple[List[Relation], List[Doc]]:
     """All relations of the training data, and a few docs to size a model with.
 
     examples (Iterable[Example]): The training data.
-    RETURNS (Tuple[List[Relation], List[Doc]]): The relations; the first docs that have
-        a token.
+    grouping (Optional[Callable]): Which mentions are of one entity, see
+        `group_entities`; None makes each an entity.
+    spans_key (Optional[str]): Where mentions are: None for `doc.ents`, else the group
+        of `doc.spans`.
+    RETURNS (Tuple[List[Relation], List[Doc]]): The relations, with all mentions of the
+        entities between which they are sought; the first docs that have a token.
     """
     relations: List[Relation] = []
     docs: List[Doc] = []
     for eg in examples:
-        relations.extend(get_relations(eg.reference))
+        found = get_entity_relations(eg.reference, grouping, spans_key)
+        if grouping is None:
+            # Where each mention is an entity, the others are not of it.
+            found = [replace(rel, head_mentions=(), tail_mentions=()) for rel in found]
+        relations.extend(found)
         if len(docs) < N_DOCS and len(eg.reference):
             docs.append(eg.reference)
     return relations, docs
@@ -33,29 +51,34 @@ def select_relations(
     symmetric_labels: Collection[str],
 ) -> List[Relation]:
     """The relations that a component learns from. Another extractor of the pipeline may
-    be there for the others.
+    be there for the others. Where the labels are known and no relation has one, a warning
+    tells, as the training data may be a sample: `spacy train` hands over no more than the
+    first 100 examples where `max_epochs` is -1.
 
     name (str): The component, for the errors.
     relations (Sequence[Relation]): Those of the training data.
-    labels (Collection[str]): The labels of the component.
+    labels (Collection[str]): The labels of the component; those that were not given are
+        of these relations.
     symmetric_labels (Collection[str]): Those that hold in both directions.
-    RETURNS (List[Relation]): Those that have one of the labels, at least one.
-    RAISES (ValueError): Where there is none, or a symmetric label is none of the labels.
+    RETURNS (List[Relation]): Those that have one of the labels.
+    RAISES (ValueError): Where there is no label, or a symmetric label is none of the
+        labels.
     """
-    if not relations:
-        raise ValueError(
-            f"{name}: the training data have no relations in doc._.relations. If they "
+    selected = [relation for relation in relations if relation.label in labels]
+    if not selected:
+        found = sorted({relation.label for relation in relations})
+        problem = (
+            f"{name}: the labels are {', '.join(labels)}, but the relations of the "
+            f"training data have the labels {', '.join(found)}"
+            if found
+            else f"{name}: the training data have no relations in doc._.relations. If they "
             "were written as .spacy files, was it with DocBin(store_user_data=True)? "
             "spaCy's own reader also drops them where it splits docs (max_length, "
             "gold_preproc)."
         )
-    selected = [relation for relation in relations if relation.label in labels]
-    if not selected:
-        found = sorted({relation.label for relation in relations})
-        raise ValueError(
-            f"{name}: the labels are {', '.join(labels)}, but the relations of the training "
-            f"data have the labels {', '.join(found)}"
-        )
+        if not labels:
+            raise ValueError(problem)
+        warnings.warn(problem)
     unknown = set(symmetric_labels) - set(labels)
     if unknown:
         raise ValueError(
@@ -63,3 +86,39 @@ def select_relations(
             f"are: {', '.join(labels)}"
         )
     return selected
+
+
+def may_find_entities(nlp: Language, name: str) -> bool:
+    """Whether a component may get its entities from the pipeline.
+
+    nlp (Language): The pipeline.
+    name (str): The component.
+    RETURNS (bool): False where each component before it says what it assigns, and none
+        that it is `doc.ents` or `doc.spans`.
+    """
+    for before in takewhile(name.__ne__, nlp.pipe_names):
+        assigns = nlp.get_pipe_meta(before).assigns
+        if not assigns or not {"doc.ents", "doc.spans"}.isdisjoint(assigns):
+            return True
+    return False
+
+
+def warn_without_entities(
+    name: str, examples: Iterable[Example], get_entities: Callable[[Doc], List[Entity]]
+) -> None:
+    """Warn where the first docs with relations have no entities to relate.
+
+    name (str): The component.
+    examples (Iterable[Example]): The training data.
+    get_entities (Callable[[Doc], List[Entity]]): Returns the entities of a doc.
+    """
+    related = (eg.predicted for eg in examples if get_relations(eg.reference))
+    first = list(islice(related, N_DOCS))
+    if first and not any(map(get_entities, first)):
+        warnings.warn(
+            f"{name}: the docs to train on come without entities, and no component before "
+            "it finds any, so there is no pair to learn from. Let "
+            "spacy-relext.EntityCorpus.v1 read the corpora, with the component's "
+            "spans_key; or put a component that finds entities before it, and name that "
+            "in [training.annotating_components]."
+        )

@@ -1,15 +1,35 @@
 import pytest
+import spacy
 from spacy.tokens import Doc, Span
+from spacy.util import load_config_from_str, load_model_from_config
 
 from spacy_relext import Pairs, Relation, get_entities
 from spacy_relext.candidates import (
     configure_all_of,
+    configure_all_pairs,
     configure_entity_types,
     configure_sentence_window,
     configure_token_window,
+    restore_state,
 )
 
+from .test_extractor import make_examples
 from .test_pairs import all_pairs, make_doc
+
+CONFIG = """
+[nlp]
+lang = "en"
+pipeline = ["relation_extractor"]
+
+[components]
+
+[components.relation_extractor]
+factory = "relation_extractor"
+
+[components.relation_extractor.pairs]
+@misc = "spacy-relext.entity_types.v1"
+allowed = [["PER","ORG"],["ORG","LOC"]]
+"""
 
 
 @pytest.fixture
@@ -90,15 +110,39 @@ def test_given_entity_types_are_not_learnt_over(doc):
     assert len(generator([doc], all_pairs(doc))) == 6
 
 
-def test_unknown_entity_type(doc):
-    generator = configure_entity_types([("PER", "LOC"), ("PERS", "LOC")])
-    with pytest.raises(ValueError, match="allowed names PERS, .* types LOC, PER"):
+def test_allowed_entity_types_come_from_a_config_and_are_loaded_again(tmp_path):
+    nlp = load_model_from_config(load_config_from_str(CONFIG), auto_fill=True)
+    examples = make_examples(nlp)
+    nlp.initialize(lambda: examples)
+    nlp.to_disk(tmp_path)
+    docs = [eg.predicted for eg in examples]
+    for loaded in (nlp, spacy.load(tmp_path)):
+        assert len(loaded.get_pipe("relation_extractor").candidates(docs)) == 4
+
+
+def test_unknown_entity_type_is_told(doc):
+    """No error: of a corpus that is streamed a sample is all that is seen before."""
+    generator = configure_entity_types([["PER", "LOC"], ["PERS", "LOC"]])
+    with pytest.warns(UserWarning, match="allowed names PERS, .* types LOC, PER"):
         generator.initialize([Relation(doc.ents[2], doc.ents[0], "X")])
+    assert len(generator([doc], all_pairs(doc))) == 6
 
 
-def test_entity_types_must_be_pairs():
-    with pytest.raises(ValueError, match="pairs of a head and a tail type"):
-        configure_entity_types([("PER", "LOC", "ORG")])
+@pytest.mark.parametrize(
+    "allowed, message",
+    [([["PER", "LOC", "ORG"]], "pairs of a head and a tail type"), ([], "allowed is empty")],
+)
+def test_entity_types_must_be_pairs(allowed, message):
+    with pytest.raises(ValueError, match=message):
+        configure_entity_types(allowed)
+
+
+def test_without_relations_to_learn_from_all_types_are_allowed(doc):
+    generator, again = configure_entity_types(), configure_entity_types()
+    with pytest.warns(UserWarning, match="every pair is a candidate"):
+        generator.initialize([])
+    restore_state("one", again, generator.state)
+    assert len(again([doc], all_pairs(doc))) == 20
 
 
 def test_all_of_narrows_in_turn(doc):
@@ -116,3 +160,42 @@ def test_all_of_lets_each_learn(doc):
     generator.initialize(iter([Relation(doc.ents[0], doc.ents[2], "X")]))
     learnt = {"allowed": [["PER", "LOC"]]}
     assert generator.state == {"0": learnt, "1": learnt}
+
+
+window, types = configure_token_window(max_tokens=1), configure_entity_types
+
+
+@pytest.mark.parametrize(
+    "trained, loaded",
+    [
+        (types(), configure_all_of(window, types())),
+        (types(), configure_all_of(window)),
+        (types(), window),
+        (configure_all_of(types(), window), types()),
+        (configure_all_of(types(), window), configure_all_of(window, types())),
+        (configure_all_of(window, types()), configure_all_of(window)),
+        (configure_all_of(window, types()), configure_all_pairs()),
+        (configure_all_pairs(), types()),
+        (window, configure_all_of(window, types())),
+    ],
+)
+def test_what_was_learnt_is_not_lost_on_other_generators(doc, trained, loaded):
+    if hasattr(trained, "initialize"):
+        trained.initialize([Relation(doc.ents[0], doc.ents[2], "X")])
+    with pytest.raises(ValueError, match="one: .* must be those that it was trained with"):
+        restore_state("one", loaded, getattr(trained, "state", {}))
+
+
+@pytest.mark.parametrize(
+    "trained, loaded",
+    [
+        (types(), types([["LOC", "PER"]])),
+        (configure_all_of(window, types()), configure_all_of(configure_all_pairs(), types())),
+        (configure_all_pairs(), window),
+    ],
+)
+def test_options_of_generators_can_be_changed(doc, trained, loaded):
+    if hasattr(trained, "initialize"):
+        trained.initialize([Relation(doc.ents[0], doc.ents[2], "X")])
+    restore_state("one", loaded, getattr(trained, "state", {}))
+    assert len(loaded([doc], all_pairs(doc))) == 6

@@ -506,7 +506,8 @@ def test_docs_without_annotation_are_not_learnt_from():
     for eg in examples:
         eg.reference.user_data.clear()
     assert nlp.update(examples)["relation_extractor"] == 0
-    assert nlp.evaluate(examples)["rels_f"] is None
+    with pytest.warns(UserWarning, match=r"DocBin\(store_user_data=True\)"):
+        assert nlp.evaluate(examples)["rels_f"] is None
 
 
 def test_corpus_without_relations_is_an_error():
@@ -539,14 +540,6 @@ def test_labels_can_be_given_but_not_added_later():
     assert pipe.add_label("EARLY") == 0
 
 
-def test_labels_that_no_relation_has():
-    nlp = spacy.blank("en")
-    pipe = nlp.add_pipe("relation_extractor", config={"model": SMALL})
-    examples = make_examples(nlp)
-    with pytest.raises(ValueError, match="labels are SIBLING, .* labels BASED_IN, FOUNDED, SPOUSE"):
-        pipe.initialize(lambda: examples, nlp=nlp, labels=["SIBLING"])
-
-
 def test_learns_entity_types_of_its_own_labels_alone():
     nlp = spacy.blank("en")
     config = {"model": SMALL, "pairs": {"@misc": "spacy-relext.entity_types.v1"}}
@@ -564,6 +557,21 @@ def test_loading_with_an_objective_that_does_not_fit_the_model_is_an_error(train
     config = {"components": {"relation_extractor": {"objective": objective}}}
     with pytest.raises(ValueError, match="has 3 outputs, but the objective needs 4 .*BASED_IN"):
         spacy.load(tmp_path, config=config)
+
+
+def test_loading_with_another_objective_of_as_many_outputs_is_an_error(tmp_path):
+    """It would score the labels by what was never learnt."""
+    make_nlp(objective={"@misc": "spacy-relext.single_label.v1"}).to_disk(tmp_path)
+    objective = {"@misc": "spacy-relext.adaptive_threshold.v1"}
+    config = {"components": {"relation_extractor": {"objective": objective}}}
+    with pytest.raises(ValueError, match="trained with, SingleLabel, found: Adaptive"):
+        spacy.load(tmp_path, config=config)
+    assert spacy.load(tmp_path).get_pipe("relation_extractor").labels
+
+
+def test_a_number_of_outputs_that_is_no_number_of_labels_is_an_error():
+    with pytest.raises(ValueError, match="output dimension of 5"):
+        make_nlp(model={**SMALL, "nO": 5})
 
 
 def test_loading_with_labels_that_do_not_fit_the_model_is_an_error(trained, tmp_path):
@@ -647,11 +655,13 @@ def test_scores_that_are_no_numbers_give_no_relation(trained):
     assert [len(doc._.relations) for doc in docs[:4]] == [0, 1, 0, 1]
 
 
-def test_loss_that_is_no_number_stops_training():
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize("wrong", [numpy.nan, numpy.inf])
+def test_loss_that_is_no_number_stops_training(wrong):
     nlp = make_nlp()
     pipe, examples = nlp.get_pipe("relation_extractor"), make_examples(nlp)
     pairs = pipe.candidates([eg.predicted for eg in examples])
-    logits = numpy.full((len(pairs), 3), numpy.nan, dtype="float32")
+    logits = numpy.full((len(pairs), 3), wrong, dtype="float32")
     with pytest.raises(ValueError, match="loss is not a number"):
         pipe.get_loss(examples, (pairs, logits))
 
