@@ -10,6 +10,7 @@ from spacy.training import Corpus, Example
 from spacy.util import filter_spans, registry
 
 from .alignment import align_span
+from .grouping import CLUSTERS_PREFIX, Grouping
 
 
 @registry.readers("spacy-relext.EntityCorpus.v1")
@@ -79,6 +80,16 @@ def hand_clusters_over(example: Example, prefix: str) -> None:
     for key, cluster in example.reference.spans.items():
         if key.startswith(prefix):
             example.predicted.spans[key] = _align(example, cluster)
+
+
+def find_clusters_prefix(grouping: Optional[Grouping]) -> str:
+    """What the keys of the clusters begin with that a grouping reads.
+
+    grouping (Optional[Callable]): The grouping.
+    RETURNS (str): Its `prefix`; where it has none, as a function of one's own, that by
+        which clusters are named as a rule.
+    """
+    return getattr(grouping, "keywords", {}).get("prefix", CLUSTERS_PREFIX)
 
 
 def _align(example: Example, spans: Iterable[Span]) -> List[Span]:

@@ -1,5 +1,6 @@
 """The precision-recall curve of a relation extractor, and the area under it."""
 
+from copy import copy
 from typing import Any, Collection, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 import numpy
@@ -93,7 +94,9 @@ def rank_candidates(
     examples: Iterable[Example],
     labels: Optional[Collection[str]] = None,
 ) -> Tuple[Floats1d, Floats1d]:
-    """The scores of all candidate pairs and labels, whether they hold or not.
+    """The scores of all candidate pairs and labels that hold at some threshold, whether
+    they do at that of the objective or not: of `spacy-relext.single_label.v1` the best
+    label of a pair alone, and only where it beats no-relation.
 
     pipe (RelationExtractor): The relation extractor.
     examples (Iterable[Example]): The examples, their predicted docs as the relation
@@ -106,6 +109,8 @@ def rank_candidates(
     symmetric = pipe.cfg["symmetric_labels"]
     is_wanted = numpy.asarray([labels is None or label in labels for label in pipe.labels])
     is_symmetric = numpy.asarray([label in symmetric for label in pipe.labels])
+    lowest = copy(pipe.objective)
+    lowest.threshold = 0.0
     annotated = (eg for eg in examples if has_relations(eg.reference))
     scores, truths = [numpy.zeros(0, dtype="f")], [numpy.zeros(0, dtype="f")]
     for batch in minibatch(annotated, N_DOCS_TOGETHER):
@@ -113,9 +118,12 @@ def rank_candidates(
         batch_truths = get_truths(
             batch, pairs, pipe.labels, symmetric, pipe.grouping, pipe.cfg["spans_key"]
         )
+        holds = to_numpy(lowest.decide(batch_scores)) > 0
+        # It is found where it holds in one of the directions, which share a score.
+        holds |= holds[pairs.reverse] & is_symmetric
         has_reverse = pairs.reverse != numpy.arange(len(pairs))
         is_second = has_reverse & (pairs.tail < pairs.head)
-        keep = is_wanted & ~(is_second[:, None] & is_symmetric)
+        keep = holds & is_wanted & ~(is_second[:, None] & is_symmetric)
         scores.append(to_numpy(batch_scores)[keep])
         truths.append(batch_truths[keep])
     return numpy.concatenate(scores), numpy.concatenate(truths)

@@ -155,7 +155,7 @@ def get_entity_relations(
 ) -> List[Relation]:
     """The relations of a doc, as relations between entities: where one is given for a
     mention alone, it is given for all mentions of its entity. A mention of several
-    entities is that which has no other mention, if there is one, and else stays alone.
+    entities is that which has no other mention, if there is one, and else the first.
 
     doc (Doc): The doc.
     grouping (Optional[Callable]): As of `group_entities`, and so is the next.
@@ -165,14 +165,15 @@ def get_entity_relations(
     relations = list(get_relations(doc))
     if grouping is None or not relations:
         return relations
-    entities_of: Dict[Tuple, List[Sequence[Span]]] = defaultdict(list)
-    for entity in group_entities(doc, grouping, spans_key):
+    entity_of: Dict[Tuple, Sequence[Span]] = {}
+    entities = group_entities(doc, grouping, spans_key)
+    # One that has no other mention comes first.
+    for entity in sorted(entities, key=_has_others):
         for span in entity:
-            entities_of[as_key(span)].append(entity)
+            entity_of.setdefault(as_key(span), entity)
 
     def complete(mention: Span, mentions: Tuple[Span, ...]) -> Sequence[Span]:
-        entities = entities_of[as_key(mention)] if len(mentions) == 1 else ()
-        return entities[0] if len(entities) == 1 else mentions
+        return mentions if len(mentions) > 1 else entity_of.get(as_key(mention), mentions)
 
     return [
         Relation(
@@ -195,6 +196,10 @@ def _group(keyed: Iterable[Tuple[Span, Iterable[Hashable]]]) -> List[List[Span]]
         for key in [key for key in keys if key] or [(i, None)]:
             groups[key].append(mention)
     return list(groups.values())
+
+
+def _has_others(entity: Sequence[Span]) -> bool:
+    return len(entity) > 1
 
 
 def _read_ids(kb_id: str, separator: Optional[str]) -> List[str]:

@@ -91,3 +91,22 @@ def test_candidates_of_an_extractor():
     del examples[0].reference.user_data[USER_DATA_KEY]
     assert rank_candidates(pipe, examples)[1].sum() == truths.sum() - 2
     assert [len(array) for array in rank_candidates(pipe, [])] == [0, 0]
+
+
+def test_best_point_of_single_label_is_reached(monkeypatch):
+    """What is not the best of its pair, or loses to no-relation, is found at no threshold."""
+    nlp = make_nlp(
+        objective={"@misc": "spacy-relext.single_label.v1"}, symmetric_labels=["SPOUSE"]
+    )
+    pipe, examples = nlp.get_pipe("relation_extractor"), make_examples(nlp)
+    n_true = sum(len(eg.reference._.relations) for eg in examples)
+    for seed in range(20):
+
+        def score(ops, logits):
+            rng = numpy.random.default_rng(seed)
+            return rng.dirichlet(numpy.full(4, 0.3), len(logits))[:, 1:]
+
+        monkeypatch.setattr(pipe.objective, "scores", score)
+        best = get_curve(*rank_candidates(pipe, examples), n_true).best
+        pipe.objective.threshold = best["threshold"]
+        assert nlp.evaluate(examples)["rels_f"] == pytest.approx(best["f"])

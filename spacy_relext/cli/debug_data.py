@@ -8,16 +8,15 @@ import typer
 from spacy.cli._util import import_code
 from spacy.language import Language
 from spacy.training import Example
-from spacy.util import load_config, load_model_from_config, registry
 from wasabi import msg
 
 from ..candidates import keep_all
-from ..corpus import create_entity_corpus
-from ..grouping import CLUSTERS_PREFIX
+from ..corpus import create_entity_corpus, find_clusters_prefix
 from ..inspection import Setup, find_shared_texts, inspect_corpus
-from ..relation import get_relations
+from ..training_data import read_examples
 from ..truths import in_both_directions
 from . import relext
+from .training_config import TrainingConfig, read_training_config
 
 FACTORY = "relation_extractor"
 # A label with fewer relations to train on is told of.
@@ -59,7 +58,8 @@ def debug_data_cli(
     """Tell what will go wrong, before hours are spent on a training.
 
     Relations out of reach of the pairs, labels that are rare or unknown, entities that do
-    not fit the tokens, labels that look symmetric, texts in both sets, long documents.
+    not fit the tokens, labels that look symmetric, texts in both sets, long documents; and
+    a reader that hands no entities over.
     """
     try:
         found = debug_data(
@@ -73,6 +73,9 @@ def debug_data_cli(
         msg.fail("Can't inspect the data", str(error), exits=1)
     _print_counts(found)
     _print_labels(found)
+    if found["stand_ins"]:
+        names = ", ".join(found["stand_ins"])
+        msg.info(f"Sentences: those of a sentencizer, {names} is not loaded")
     if not _print_problems(found):
         msg.good("No problem found")
 
@@ -93,17 +96,22 @@ def debug_data(
     component (str): Name of the component in it.
     code_path (Optional[Path]): Python file to import first.
     RETURNS (Dict[str, Any]): What `inspect_corpus` finds as `train` and `dev`;
-        `unseen_labels`, those of dev alone; `shared_texts`; and the `window`.
+        `unseen_labels`, those of dev alone; `shared_texts`; the `window`; and of the
+        config `without_entities` and `stand_ins`, see `TrainingConfig`.
     RAISES (ValueError): Where there is no such component in the config, or no corpus.
     """
     import_code(code_path)
-    nlp, setup = _read_config(config_path, component)
+    if config_path is None:
+        config = TrainingConfig(spacy.blank("en"), Setup(keep_all), [], {})
+    else:
+        config = read_training_config(config_path, component)
+    nlp, setup = config.nlp, config.setup
     examples = {
         name: _read_corpus(path, nlp, setup)
         for name, path in (("train", train_path), ("dev", dev_path))
     }
     if hasattr(setup.pairs, "initialize"):
-        relations = [x for eg in examples["train"] for x in get_relations(eg.reference)]
+        relations, _ = read_examples(examples["train"], setup.grouping, setup.spans_key)
         setup.pairs.initialize(in_both_directions(relations, setup.symmetric_labels))
     found: Dict[str, Any] = {
         name: inspect_corpus(egs, setup) for name, egs in examples.items()
@@ -113,53 +121,25 @@ def debug_data(
     labels = found["train"]["labels"], found["dev"]["labels"]
     found["unseen_labels"] = sorted(set(labels[1]) - set(labels[0]))
     found["window"] = setup.window
+    found["without_entities"] = config.without_entities
+    found["stand_ins"] = config.stand_ins
     return found
 
 
 def _read_corpus(path: Path, nlp: Language, setup: Setup) -> List[Example]:
     try:
         corpus = create_entity_corpus(
-            path, spans_key=setup.spans_key, clusters_prefix=CLUSTERS_PREFIX
+            path,
+            spans_key=setup.spans_key,
+            clusters_prefix=find_clusters_prefix(setup.grouping),
         )
-        return list(corpus(nlp))
+        examples = list(corpus(nlp))
     except ValueError as error:
         # spaCy does not say of which file.
         raise ValueError(f"{path}: {error}") from None
-
-
-def _read_config(path: Optional[Path], component: str) -> Tuple[Language, Setup]:
-    """The tokenizer of a config, and what it says of the component. No encoder is
-    loaded."""
-    if path is None:
-        return spacy.blank("en"), Setup(keep_all)
-    config = load_config(path, interpolate=False)
-    found = config.get("components", {}).get(component)
-    if found is None:
-        names = ", ".join(config.get("components", {})) or "none"
-        raise ValueError(f"{path} has no component {component!r}, there are: {names}")
-    options = {
-        "spans_key": found.get("spans_key"),
-        "symmetric_labels": found.get("symmetric_labels", ()),
-        "window": _find_window(config["components"]),
-    }
-    if found.get("grouping"):
-        options.update(registry.resolve({"grouping": found["grouping"]}))
-    if "pairs" in found:
-        pairs = registry.resolve({"pairs": found["pairs"]})["pairs"]
-    else:
-        pairs = keep_all
-    config["nlp"]["pipeline"] = []
-    # What the components load is not there yet, perhaps.
-    config["components"], config["initialize"] = {}, {}
-    nlp = load_model_from_config(config, auto_fill=True)
-    return nlp, Setup(pairs, **options)
-
-
-def _find_window(config: Dict[str, Any]) -> Optional[int]:
-    """The least window of the transformers of a config, None where there is none."""
-    parts = [part for part in config.values() if isinstance(part, dict)]
-    windows = [config.get("get_spans", {}).get("window"), *map(_find_window, parts)]
-    return min((found for found in windows if isinstance(found, int)), default=None)
+    for eg in examples:
+        eg.predicted = nlp(eg.predicted)
+    return examples
 
 
 def _print_counts(found: Dict[str, Any]) -> None:
@@ -192,6 +172,14 @@ def _print_labels(found: Dict[str, Any]) -> None:
 def _print_problems(found: Dict[str, Any]) -> int:
     """Tell of each problem. How many there are."""
     problems: List[Tuple[str, str]] = []
+    for name, why in found["without_entities"].items():
+        problems.append(
+            (
+                f"The component would get no entities of {name}",
+                f"{why} Where the pipeline finds them, a component before the extractor "
+                "has to declare that it sets them, named in annotating_components.",
+            )
+        )
     for name in ("train", "dev"):
         part = found[name]
         n = {key: f"{value:,}" for key, value in part.items() if isinstance(value, int)}

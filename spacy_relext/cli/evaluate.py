@@ -1,7 +1,7 @@
 """python -m spacy relext evaluate"""
 
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
 import srsly
 import typer
@@ -11,12 +11,13 @@ from spacy.language import Language
 from spacy.training import Corpus, Example
 from wasabi import msg
 
-from ..corpus import hand_clusters_over, hand_entities_over
+from ..corpus import find_clusters_prefix, hand_clusters_over, hand_entities_over
 from ..curve import get_curve, rank_candidates
 from ..extractor import RelationExtractor
-from ..grouping import CLUSTERS_PREFIX
-from ..relation import get_relations, has_relations
-from ..scorer import get_facts
+from ..grouping import CLUSTERS_PREFIX, get_entity_relations
+from ..pairs import get_entities
+from ..relation import has_relations
+from ..scorer import Fact, get_facts
 from . import relext
 
 # What a component assigns that decides which entities there are.
@@ -82,7 +83,9 @@ def evaluate(
     RETURNS (Dict[str, Any]): The scores of the pipeline.
     """
     nlp = util.load_model(model)
-    extractors = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, RelationExtractor)]
+    extractors = {
+        name: pipe for name, pipe in nlp.pipeline if isinstance(pipe, RelationExtractor)
+    }
     if not extractors:
         names = ", ".join(nlp.pipe_names) or "none"
         msg.fail("No relation_extractor in the pipeline", f"Its components: {names}", exits=1)
@@ -97,31 +100,29 @@ def evaluate(
             "Was it written with DocBin(store_user_data=True)?",
             exits=1,
         )
-    spans_keys = {pipe.cfg["spans_key"] for pipe in extractors}
     if gold_entities:
         # All of them: a span_ruler may set entities as well as spans.
-        finders = _find_entity_components(nlp, ENTITY_ATTRS)
-        for spans_key in spans_keys:
-            for eg in examples:
-                hand_entities_over(eg, spans_key)
-        for eg in examples:
-            hand_clusters_over(eg, CLUSTERS_PREFIX)
+        finders = _find_entity_components(nlp, nlp.pipe_names, ENTITY_ATTRS)
+        gaps = _hand_over(examples, extractors)
     else:
-        # Only what the extractors look at: spans are no help to one that reads doc.ents.
-        read = tuple("doc.ents" if key is None else "doc.spans" for key in spans_keys)
-        finders = _find_entity_components(nlp, read)
+        finders, gaps = _find_finders(nlp, extractors)
+    scorer_cfg = {}
+    if train_path is not None:
+        scorer_cfg["known_facts"] = _read_facts(nlp, extractors, train_path)
     with nlp.select_pipes(disable=finders if gold_entities else []):
-        scores = nlp.evaluate(examples, scorer_cfg=_read_facts(nlp, train_path))
+        scores = nlp.evaluate(examples, scorer_cfg=scorer_cfg)
         if curve:
-            for name, pipe in nlp.pipeline:
-                if isinstance(pipe, RelationExtractor):
-                    scores.update(_score_curve(nlp, name, pipe, examples))
+            for name, pipe in extractors.items():
+                scores.update(_score_curve(nlp, name, pipe, examples))
     scores["entities"] = "gold" if gold_entities else "predicted"
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         srsly.write_json(output, scores)
     if not silent:
-        _print_entities(gold_entities, finders)
+        if len(gaps) < len(extractors):
+            _print_entities(gold_entities, finders)
+        for name, gap in gaps.items():
+            msg.warn(f"Entities: none for {name}", gap)
         for name in scores:
             if name.endswith(RECALL):
                 _print_scores(scores, name[: -len(RECALL)])
@@ -130,11 +131,48 @@ def evaluate(
     return scores
 
 
-def _read_facts(nlp: Language, path: Optional[Path]) -> Dict[str, Any]:
-    if path is None:
-        return {}
-    relations = (rel for eg in Corpus(path)(nlp) for rel in get_relations(eg.reference))
-    return {"known_facts": get_facts(relations)}
+def _hand_over(
+    examples: List[Example], extractors: Dict[str, RelationExtractor]
+) -> Dict[str, str]:
+    """Set what the extractors read of the references. Why one gets no entities of them."""
+    gaps = {}
+    for name, pipe in extractors.items():
+        spans_key, prefix = pipe.cfg["spans_key"], find_clusters_prefix(pipe.grouping)
+        for eg in examples:
+            hand_entities_over(eg, spans_key)
+            hand_clusters_over(eg, prefix)
+        if not any(get_entities(eg.reference, spans_key) for eg in examples):
+            gaps[name] = (
+                f"It looks in {_place(spans_key)}, and the data have none there. They "
+                f"have: {', '.join(_find_places(examples)) or 'none'}."
+            )
+    return gaps
+
+
+def _find_places(examples: Iterable[Example]) -> List[str]:
+    """Where references have entities, or spans that may be some."""
+    docs = [eg.reference for eg in examples]
+    groups = {key for doc in docs for key, spans in doc.spans.items() if len(spans)}
+    places = {_place(key) for key in groups if not key.startswith(CLUSTERS_PREFIX)}
+    return sorted(places | {_place(None) for doc in docs if doc.ents})
+
+
+def _place(spans_key: Optional[str]) -> str:
+    return "doc.ents" if spans_key is None else f'doc.spans["{spans_key}"]'
+
+
+def _read_facts(
+    nlp: Language, extractors: Dict[str, RelationExtractor], path: Path
+) -> Set[Fact]:
+    """What data say, by all names that the groupings of the extractors give an entity."""
+    facts: Set[Fact] = set()
+    for eg in Corpus(path)(nlp):
+        for pipe in extractors.values():
+            relations = get_entity_relations(
+                eg.reference, pipe.grouping, pipe.cfg["spans_key"]
+            )
+            facts.update(get_facts(relations))
+    return facts
 
 
 def _score_curve(
@@ -158,10 +196,35 @@ def _score_curve(
     return curves
 
 
-def _find_entity_components(nlp: Language, attrs: Tuple[str, ...]) -> List[str]:
+def _find_finders(
+    nlp: Language, extractors: Dict[str, RelationExtractor]
+) -> Tuple[List[str], Dict[str, str]]:
+    """The components that find the entities of the extractors. Why one gets none."""
+    finders, gaps = set(), {}
+    for name, pipe in extractors.items():
+        # Only what it looks at: spans are no help to one that reads doc.ents.
+        attr = "doc.ents" if pipe.cfg["spans_key"] is None else "doc.spans"
+        place = nlp.pipe_names.index(name)
+        before, after = nlp.pipe_names[:place], nlp.pipe_names[place + 1 :]
+        found = _find_entity_components(nlp, before, (attr,))
+        finders.update(found)
+        if not found:
+            late = _find_entity_components(nlp, after, (attr,))
+            gaps[name] = (
+                f"No component before it declares that it sets {attr}, where it looks, and "
+                "without entities there are no candidate pairs. "
+                + (f"{', '.join(late)} comes too late. " if late else "")
+                + "Try --gold-entities."
+            )
+    return [name for name in nlp.pipe_names if name in finders], gaps
+
+
+def _find_entity_components(
+    nlp: Language, names: Iterable[str], attrs: Tuple[str, ...]
+) -> List[str]:
     return [
         name
-        for name in nlp.pipe_names
+        for name in names
         if any(attr.startswith(attrs) for attr in nlp.get_pipe_meta(name).assigns)
     ]
 
@@ -171,15 +234,8 @@ def _print_entities(gold_entities: bool, finders: List[str]) -> None:
     if gold_entities:
         without = f", without: {names}" if finders else ""
         msg.info(f"Entities: those of the data{without}")
-    elif finders:
-        msg.info(f"Entities: those that the pipeline finds ({names})")
     else:
-        msg.warn(
-            "Entities: none",
-            "No component of the pipeline declares that it sets them where the relation "
-            "extractor looks, and without them there are no candidate pairs. Try "
-            "--gold-entities.",
-        )
+        msg.info(f"Entities: those that the pipeline finds ({names})")
 
 
 def _print_scores(scores: Dict[str, Any], key: str) -> None:

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import spacy
 from spacy.cli import app
@@ -172,6 +174,105 @@ def test_what_is_no_corpus_is_told(tmp_path):
     paths = (str(tmp_path / "train.spacy"), str(tmp_path / "dev.spacy"))
     result = CliRunner().invoke(app, ["relext", "debug-data", *paths])
     assert result.exit_code == 1 and "train.spacy" in "".join(result.output.split("\n"))
+
+
+SENTENCES = """
+[training]
+annotating_components = ["sentences"]
+
+[components.sentences]
+"""
+
+
+@pytest.mark.parametrize(
+    "part, told",
+    [
+        # As it is configured.
+        ('factory = "sentencizer"\npunct_chars = ["!"]', ""),
+        ('factory = "senter"', "sentencizer, sentences is not loaded"),
+    ],
+)
+def test_sentences(tmp_path, config, part, told):
+    """Where a component before sets them, pairs may ask for them."""
+    window = CONFIG.replace("token_window.v1", "sentence_window.v1")
+    window = window.replace("max_tokens", "max_sentences")
+    window = window.replace('["transformer",', '["transformer", "sentences",')
+    config.write_text(window + SENTENCES + part)
+    ends = [(0, 1, "PERSON"), (4, 5, "PLACE")]
+    far = make("Ann spoke . At Oslo !", ends, [(0, 1, "LEFT")])
+    result, text = debug(tmp_path, [*clean(), far], clean(5, 50), "--config", config)
+    assert result.exit_code == 0, result.output
+    assert ("1 of 21 relations in train out of reach" in text) == bool(told)
+    assert told in text and ("Sentences:" in text) == bool(told)
+
+
+READER = """
+[training]
+annotating_components = {annotating}
+
+[corpora]
+
+[corpora.train]
+@readers = "{reader}"
+path = null
+
+[corpora.dev]
+@readers = "spacy.Corpus.v1"
+path = null
+
+[components.ner]
+factory = "ner"
+"""
+ENTITIES = "spacy-relext.EntityCorpus.v1"
+
+
+@pytest.mark.parametrize(
+    "pipeline, annotating, reader, spans_key, missing",
+    [
+        ([], [], ENTITIES, None, ["dev"]),
+        (["ner"], [], "spacy.Corpus.v1", None, ["train"]),
+        (["ner"], ["ner"], "spacy.Corpus.v1", None, []),
+        ([], [], "spacy.Corpus.v1", "sc", ["train", "dev"]),
+        ([], [], ENTITIES, "sc", ["train", "dev"]),
+        # It sets no spans.
+        (["ner"], ["ner"], "spacy.Corpus.v1", "sc", ["train", "dev"]),
+    ],
+)
+def test_reader_without_entities(
+    tmp_path, config, pipeline, annotating, reader, spans_key, missing
+):
+    names = json.dumps([*pipeline, "relation_extractor"])
+    text = CONFIG.replace('["transformer", "relation_extractor"]', names)
+    key = f"spans_key = {json.dumps(spans_key)}\n\n[components.relation_extractor.pairs]"
+    text = text.replace("[components.relation_extractor.pairs]", key)
+    reading = READER.format(annotating=json.dumps(annotating), reader=reader)
+    config.write_text(text + reading)
+    _, text = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+    told = [x for x in ("train", "dev") if f"would get no entities of {x}" in text]
+    assert told == missing
+    assert ("annotating_components" in text) == bool(missing)
+    if missing:
+        assert ENTITIES in text
+    if spans_key is not None:
+        assert f'spans_key = "{spans_key}"' in text
+
+
+def test_filled_in_reader(tmp_path, config):
+    """A config without a reader gets spaCy's, which hands no entities over."""
+    _, text = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+    assert "spacy.Corpus.v1 of [corpora.train] hands none over" in text
+
+
+def test_clusters_of_another_prefix(tmp_path, config):
+    grouping = '[components.relation_extractor.grouping]\n'
+    grouping += '@misc = "spacy-relext.group_by_cluster.v1"\nprefix = "who"\n'
+    config.write_text(f"{CONFIG}\n{grouping}")
+    # Too far apart, but for a pronoun.
+    ends = [(0, 1, "PERSON"), (6, 7, "PLACE")]
+    doc = make("Ann was ill . She left Oslo .", ends, [(0, 1, "LEFT")])
+    doc.spans["who_1"] = [doc[0:1], doc[4:5]]
+    _, text = debug(tmp_path, [*clean(), doc], clean(5, 50), "--config", config)
+    assert "out of reach" not in text
 
 
 def test_learnt_pairs(tmp_path, config):

@@ -9,6 +9,8 @@ from spacy.tokens import DocBin, Span
 from typer.testing import CliRunner
 
 import spacy_relext.cli  # noqa: F401
+from spacy_relext import Relation
+from spacy_relext.corpus import create_entity_corpus as EntityCorpus
 
 from ..test_extractor import make_examples, make_nlp
 
@@ -90,6 +92,79 @@ def test_entities_that_the_pipeline_finds(model, data, tmp_path):
     result = run(tmp_path / "model", data, "-G", "--output", tmp_path / "metrics.json")
     assert "without: entity_ruler" in result.output
     assert json.loads((tmp_path / "metrics.json").read_text())["rels_f"] == 1
+
+
+def test_entities_that_come_too_late(model, data, tmp_path):
+    nlp = spacy.load(model)
+    nlp.add_pipe("entity_ruler").add_patterns([{"pattern": "Ada", "label": "PER"}])
+    nlp.to_disk(tmp_path)
+    result = run(tmp_path, data)
+    assert "that the pipeline finds" not in result.output
+    assert "Entities: none for relation_extractor" in result.output
+    assert "entity_ruler comes too late" in result.output
+
+
+def test_gold_entities_that_are_in_another_group(data, tmp_path):
+    nlp = make_nlp(spans_key="sc")
+    nlp.to_disk(tmp_path / "model")
+    docs = list(DocBin().from_disk(data).get_docs(nlp.vocab))
+    for doc in docs:
+        doc.spans["ents"] = list(doc.ents)
+        doc.spans["coref_clusters_1"] = list(doc.ents)
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "dev.spacy")
+    result = run(tmp_path / "model", tmp_path / "dev.spacy", "-G")
+    assert "those of the data" not in result.output
+    assert "Entities: none for relation_extractor" in result.output
+    assert 'looks in doc.spans["sc"]' in result.output
+    assert 'They have: doc.ents, doc.spans["ents"].' in result.output
+
+
+def annotate_mentions(path, kb_ids, relations):
+    """Write a doc with mentions of entities, each told by its last word."""
+    nlp = spacy.blank("en")
+    doc = nlp("Ada ran Kestrel. Lovelace slept.")
+    doc.ents = [
+        Span(doc, i, i + 1, "X", kb_id=kb_ids[doc[i].text])
+        for i in range(len(doc))
+        if doc[i].text in kb_ids
+    ]
+    doc._.relations = [Relation(doc.ents[h], doc.ents[t], "RAN") for h, t in relations]
+    DocBin(docs=[doc], store_user_data=True).to_disk(path)
+
+
+def test_facts_of_all_names(tmp_path):
+    """What is annotated of one mention is known of the entity by its other names."""
+    kb_ids = {"Ada": "1", "Lovelace": "1", "Kestrel": "2"}
+    annotate_mentions(tmp_path / "train.spacy", kb_ids, [(0, 1)])
+    annotate_mentions(tmp_path / "dev.spacy", {"Lovelace": "1", "Kestrel": "2"}, [(1, 0)])
+    examples = list(EntityCorpus(tmp_path / "dev.spacy")(spacy.blank("en")))
+    nlp = make_nlp(
+        examples, n_updates=30, grouping={"@misc": "spacy-relext.group_by_kb_id.v1"}
+    )
+    nlp.to_disk(tmp_path / "model")
+    options = ("-G", "--train", tmp_path / "train.spacy", "-o", tmp_path / "metrics.json")
+    run(tmp_path / "model", tmp_path / "dev.spacy", *options)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["rels_f"] == 1 and metrics["rels_ign_f"] == 0
+
+
+def test_gold_clusters_of_another_prefix(tmp_path):
+    """The grouping tells which groups of spans are the clusters."""
+    doc = spacy.blank("en")("Ada slept. Then she ran Kestrel.")
+    doc.ents = [Span(doc, 0, 1, "X"), Span(doc, 6, 7, "X")]
+    doc.spans["who_1"] = [doc[0:1], doc[4:5]]
+    doc._.relations = [Relation(doc.ents[0], doc.ents[1], "RAN")]
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "dev.spacy")
+    reader = EntityCorpus(tmp_path / "dev.spacy", clusters_prefix="who")
+    nlp = make_nlp(
+        list(reader(spacy.blank("en"))),
+        grouping={"@misc": "spacy-relext.group_by_cluster.v1", "prefix": "who"},
+        pairs={"@misc": "spacy-relext.token_window.v1", "max_tokens": 1},
+    )
+    nlp.to_disk(tmp_path / "model")
+    options = ("-G", "-o", tmp_path / "metrics.json")
+    run(tmp_path / "model", tmp_path / "dev.spacy", *options)
+    assert json.loads((tmp_path / "metrics.json").read_text())["rels_candidate_recall"] == 1
 
 
 def test_data_without_relations(model, tmp_path):

@@ -12,7 +12,8 @@ from spacy.tokens import DocBin
 
 from ..test_extractor import make_examples, triples
 
-CONFIG = Path(__file__).parents[2] / "configs" / "tok2vec_cpu.cfg"
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / "configs" / "tok2vec_cpu.cfg"
 
 
 def run(*args, code=0, **kwargs):
@@ -53,6 +54,26 @@ def model(paths, tmp_path_factory):
     )  # fmt: skip
     assert "RELS_F" in printed
     return output / "model-best"
+
+
+def test_score_of_two_extractors(paths, tmp_path):
+    """What the README says of them makes up the score that the best model is chosen by."""
+    blocks = (ROOT / "README.md").read_text(encoding="utf8").split("```")[1::2]
+    (snippet,) = (block for block in blocks if "[components.of_people.scorer]" in block)
+    config = spacy.util.load_config(CONFIG, interpolate=False)
+    extractor = config["components"].pop("relation_extractor")
+    config["components"].update(of_people=extractor, of_firms=extractor)
+    config["nlp"]["pipeline"] = ["tok2vec", "of_people", "of_firms"]
+    del config["training"]["score_weights"]
+    (tmp_path / "two.cfg").write_text(f"{config.to_str(interpolate=False)}\n{snippet}")
+    printed = run(
+        "train", tmp_path / "two.cfg", *paths, "--training.optimizer.learn_rate", 0.005,
+        "--training.max_steps", 60, "--training.eval_frequency", 30,
+    )  # fmt: skip
+    assert "OF_PEOPLE_F" in printed and "OF_FIRMS_F" in printed
+    rows = [line.split() for line in printed.splitlines()]
+    scores = [float(row[-1]) for row in rows if row and row[0].isdigit()]
+    assert scores[-1] > 0 and scores[-1] == max(scores)
 
 
 def test_trained_pipeline_reads_relations(model):

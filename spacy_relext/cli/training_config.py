@@ -1,0 +1,133 @@
+"""What a config says of a relation extractor that is to be trained."""
+
+from pathlib import Path
+from typing import Any, Collection, Dict, List, NamedTuple, Optional
+
+import srsly
+from spacy.language import Language
+from spacy.util import load_config, load_model_from_config, registry
+
+from ..candidates import keep_all
+from ..inspection import Setup
+
+ENTITY_READER = "spacy-relext.EntityCorpus.v1"
+# spaCy's own, which `init fill-config` fills in.
+PLAIN_READER = "spacy.Corpus.v1"
+
+
+class TrainingConfig(NamedTuple):
+    """What a config says of a component.
+
+    nlp (Language): The tokenizer, and sentencizers for what sets sentence boundaries.
+    setup (Setup): The component's own.
+    stand_ins (List[str]): Components that set sentence boundaries and are not loaded: a
+        sentencizer with its defaults is in their place.
+    without_entities (Dict[str, str]): Why the component would get no entities of
+        `train`, or `dev`.
+    """
+
+    nlp: Language
+    setup: Setup
+    stand_ins: List[str]
+    without_entities: Dict[str, str]
+
+
+def read_training_config(path: Path, component: str) -> TrainingConfig:
+    """Read a config. No encoder is loaded.
+
+    path (Path): The config.
+    component (str): Name of the component in it.
+    RETURNS (TrainingConfig): What it says.
+    RAISES (ValueError): Where there is no such component.
+    """
+    config = load_config(path, interpolate=True)
+    components = config.get("components", {})
+    found = components.get(component)
+    if found is None:
+        names = ", ".join(components) or "none"
+        raise ValueError(f"{path} has no component {component!r}, there are: {names}")
+    options = {
+        "spans_key": found.get("spans_key"),
+        "symmetric_labels": found.get("symmetric_labels", ()),
+        "window": _find_window(components),
+    }
+    if found.get("grouping"):
+        options.update(registry.resolve({"grouping": found["grouping"]}))
+    if "pairs" in found:
+        pairs = registry.resolve({"pairs": found["pairs"]})["pairs"]
+    else:
+        pairs = keep_all
+    setup = Setup(pairs, **options)
+    names = config["nlp"].get("pipeline", [])
+    names = names[: names.index(component)] if component in names else names
+    before = {name: components.get(name, {}) for name in names}
+    config["nlp"]["pipeline"] = []
+    # What the components load is not there yet, perhaps.
+    config["components"], config["initialize"] = {}, {}
+    nlp = load_model_from_config(config, auto_fill=True)
+    named = nlp.config["training"]["annotating_components"]
+    annotating = {name: part for name, part in before.items() if name in named}
+    without_entities = {}
+    # One that was trained before does not say here where it looks.
+    if "source" not in found:
+        for data, finders in (("train", annotating), ("dev", before)):
+            why = _check_reader(nlp.config, data, setup.spans_key)
+            if why and not _may_find_entities(nlp, finders, setup.spans_key):
+                without_entities[data] = why
+    stand_ins = _set_sentences(nlp, annotating)
+    return TrainingConfig(nlp, setup, stand_ins, without_entities)
+
+
+def _find_window(config: Dict[str, Any]) -> Optional[int]:
+    """The least window of the transformers of a config, None where there is none."""
+    parts = [part for part in config.values() if isinstance(part, dict)]
+    windows = [config.get("get_spans", {}).get("window"), *map(_find_window, parts)]
+    return min((found for found in windows if isinstance(found, int)), default=None)
+
+
+def _check_reader(config: Dict[str, Any], data: str, spans_key: Optional[str]) -> str:
+    """Why a reader hands no entities over, "" where it does or that is not known."""
+    corpus = config["training"][f"{data}_corpus"]
+    reader: Dict[str, Any] = config
+    for key in corpus.split("."):
+        reader = reader.get(key, {})
+    name, given = reader.get("@readers"), reader.get("spans_key")
+    wanted = f"spans_key = {srsly.json_dumps(spans_key)}"
+    if name == PLAIN_READER:
+        option = "" if spans_key is None else f" with {wanted}"
+        return f"{name} of [{corpus}] hands none over: {ENTITY_READER}{option} does."
+    if name == ENTITY_READER and given != spans_key:
+        found = f"spans_key = {srsly.json_dumps(given)}"
+        return f"{name} of [{corpus}] has {found}, the component {wanted}."
+    return ""
+
+
+def _may_find_entities(
+    nlp: Language, parts: Dict[str, Dict[str, Any]], spans_key: Optional[str]
+) -> bool:
+    attr = "doc.ents" if spans_key is None else "doc.spans"
+    found = [_find_assigned(nlp, name, part) for name, part in parts.items()]
+    return any(attrs is None or attr in attrs for attrs in found)
+
+
+def _set_sentences(nlp: Language, parts: Dict[str, Dict[str, Any]]) -> List[str]:
+    """Add a sentencizer for each component that sets sentence boundaries: itself, or
+    where it is another one, which is or will be trained, a stand-in for it."""
+    stand_ins = []
+    for name, part in parts.items():
+        if "token.is_sent_start" in (_find_assigned(nlp, name, part) or ()):
+            options = dict(part)
+            if options.pop("factory", None) != "sentencizer":
+                stand_ins.append(name)
+                options = {}
+            nlp.add_pipe("sentencizer", name=name, config=options)
+    return stand_ins
+
+
+def _find_assigned(
+    nlp: Language, name: str, part: Dict[str, Any]
+) -> Optional[Collection[str]]:
+    """What a component declares that it sets, None where that is not known."""
+    # One of another pipeline has the name of its factory there, as a rule.
+    factory = part.get("factory") or part.get("component") or name
+    return nlp.get_factory_meta(factory).assigns if nlp.has_factory(factory) else None
