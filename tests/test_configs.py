@@ -115,6 +115,7 @@ def test_training_feeds_what_listens(path):
     assert "ner" not in annotating or "transformer" in annotating
 
 
+@pytest.mark.filterwarnings("ignore:.*no example has relations")
 def test_linker_learns_which_of_one_name_is_meant(
     pipeline, knowledge_base, tiny_encoder, tmp_path
 ):

@@ -104,6 +104,7 @@ def test_entities_that_come_too_late(model, data, tmp_path):
     assert "entity_ruler comes too late" in result.output
 
 
+@pytest.mark.filterwarnings("ignore:.*come without entities")
 def test_gold_entities_that_are_in_another_group(data, tmp_path):
     nlp = make_nlp(spans_key="sc")
     nlp.to_disk(tmp_path / "model")
@@ -213,6 +214,7 @@ def test_components_that_set_what_the_extractor_does_not_read(model, data, tmp_p
     assert "Entities: none" in run(tmp_path, data).output
 
 
+@pytest.mark.filterwarnings("ignore:.*come without entities")
 def test_two_extractors_one_on_spans(model, data, tmp_path):
     """Each gets its table, and its entities, which may nest."""
     docs = []

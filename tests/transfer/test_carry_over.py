@@ -159,7 +159,8 @@ def test_head_behind_a_sourced_transformer(tiny_encoder, tmp_path):
     theirs.to_disk(tmp_path / "source")
     docs = DocBin(docs=[eg.reference for eg in make_examples(theirs)], store_user_data=True)
     docs.to_disk(tmp_path / "corpus.spacy")
-    reader = {"@readers": "spacy.Corpus.v1", "path": str(tmp_path / "corpus.spacy")}
+    path = str(tmp_path / "corpus.spacy")
+    reader = {"@readers": "spacy-relext.EntityCorpus.v1", "path": path}
     config = make_transformer_nlp(tiny_encoder).config.copy()
     config["paths"]["source"] = str(tmp_path / "source")
     config["components"]["transformer"] = {"source": "${paths.source}"}
