@@ -118,11 +118,14 @@ def write_records(doc: Doc, records: Iterable[List[Any]]) -> None:
     """
     best: Dict[Tuple, List[Any]] = {}
     for record in sorted(records, key=lambda record: -record[1]):
-        label, _, head, tail, *more = record
-        details = more[0] if more else {HEAD_MENTIONS: [head], TAIL_MENTIONS: [tail]}
-        mentions = ([head, tail], details[HEAD_MENTIONS], details[TAIL_MENTIONS])
-        places = (tuple(tuple(found[:3]) for found in group) for group in mentions)
-        best.setdefault((label, *places), record)
+        label, _, head, tail = record[:4]
+        key = (label, *head[:3], *tail[:3])
+        for details in record[4:]:
+            mentions = (*details[HEAD_MENTIONS], *details[TAIL_MENTIONS])
+            # Head and tail alone go without saying.
+            if len(mentions) > 2:
+                key += tuple(tuple(mention[:3]) for mention in mentions)
+        best.setdefault(key, record)
     doc.user_data[USER_DATA_KEY] = list(best.values())
 
 
