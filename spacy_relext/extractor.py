@@ -19,12 +19,7 @@ from .grouping import Grouping, group_entities
 from .objectives import Objective
 from .pairs import Entity, Pairs
 from .relation import ensure_extension, has_relations, read_records, write_records
-from .training_data import (
-    may_find_entities,
-    read_examples,
-    select_relations,
-    warn_without_entities,
-)
+from .training_data import read_examples, select_relations, warn_without_entities
 from .truths import get_truths, in_both_directions, sample_pairs
 
 Prediction = Tuple[Pairs, Floats2d]
@@ -282,8 +277,8 @@ class RelationExtractor(TrainablePipe):
         found = sorted({relation.label for relation in relations})
         for label in found if labels is None else labels:
             self.add_label(label)
-        if nlp is not None and not may_find_entities(nlp, self.name):
-            warn_without_entities(self.name, get_examples(), self.entities)
+        if nlp is not None:
+            warn_without_entities(nlp, self.name, get_examples, self.cfg["spans_key"])
         symmetric = self.cfg["symmetric_labels"]
         relations = select_relations(self.name, relations, self.labels, symmetric)
         if hasattr(self.pairs, "initialize"):
@@ -298,13 +293,6 @@ class RelationExtractor(TrainablePipe):
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
         """Score a batch of examples, see `score_relations`."""
-        examples = list(examples)
-        if examples and not any(has_relations(eg.reference) for eg in examples):
-            warnings.warn(
-                f"{self.name}: no example has relations annotated in doc._.relations, not "
-                "even none, so there is nothing to score by. If they were written as .spacy "
-                "files, was it with DocBin(store_user_data=True)?"
-            )
         kwargs.update(grouping=self.grouping, spans_key=self.cfg["spans_key"])
         return super().score(examples, candidates=self.candidates, **kwargs)
 

@@ -93,7 +93,8 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
         n_pairs = len(candidates([example.predicted]))
         counts["pairs"] += n_pairs
         counts["pairs_without_relation"] += max(0, n_pairs - len(pairs))
-        reachable.append(example)
+        if has_relations(doc):
+            reachable.append(example)
     scores = score_relations(
         reachable,
         candidates=candidates,

@@ -250,11 +250,11 @@ def _build_relations(doc: Doc, records: Iterable[List[Any]]) -> List[Relation]:
     def find(mention: Mention) -> Span:
         start, end, label, kb_id = mention
         by_kb_id = spans[start, end, label]
-        # Where none has that kb_id, one that was linked since.
-        linked = [span for found, span in by_kb_id.items() if found]
-        if kb_id not in by_kb_id and linked:
-            return linked[0]
         if kb_id not in by_kb_id:
+            # One that was linked since, or else what is stored.
+            linked = [span for found, span in by_kb_id.items() if found]
+            if linked:
+                return linked[0]
             by_kb_id[kb_id] = doc.char_span(
                 start, end, label=label, kb_id=kb_id, alignment_mode="expand"
             )

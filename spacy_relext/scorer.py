@@ -1,5 +1,6 @@
 """Precision, recall and F1 of relations."""
 
+import warnings
 from collections import Counter, defaultdict
 from functools import partial
 from itertools import product
@@ -24,7 +25,7 @@ from spacy.util import registry
 
 from .alignment import align_span
 from .grouping import Grouping, get_entity_relations, group_entities
-from .pairs import Pairs
+from .pairs import Entity, Pairs
 from .relation import Relation, get_relations, has_relations
 from .truths import in_both_directions
 
@@ -95,7 +96,7 @@ def score_relations(
         others, None where references have no sentences; `_ign_f`, with those found
         that `known_facts` has left out of the precision (Yao et al. 2019, "DocRED: A
         Large-Scale Document-Level Relation Extraction Dataset", section 5), None
-        without those. All None where no reference is annotated.
+        without those. All None, with a warning, where no reference is annotated.
     """
     wanted = None if labels is None else set(labels)
     symmetric = set(symmetric_labels)
@@ -103,6 +104,7 @@ def score_relations(
     micro, intra, inter = PRFScore(), PRFScore(), PRFScore()
     n_candidates = n_annotated = n_known = 0
     has_sentences = False
+    examples = list(examples)
     for example in examples:
         if not has_relations(example.reference):
             continue
@@ -110,8 +112,11 @@ def score_relations(
         gold_relations = _select(
             get_entity_relations(example.reference, grouping, spans_key), wanted
         )
-        entities = group_entities(example.reference, grouping, spans_key)
-        find = _gold_finder(example, gold_relations, [] if grouping is None else entities)
+        entities: List[Entity] = []
+        # Where each mention is an entity, one without a relation is itself.
+        if grouping is not None:
+            entities = group_entities(example.reference, grouping, spans_key)
+        find = _gold_finder(example, gold_relations, entities)
         gold = {
             _as_triple(
                 _align(example, relation.head_mentions),
@@ -151,12 +156,17 @@ def score_relations(
                 )
         if known_facts is not None:
             n_known += sum(
-                not get_facts(told).isdisjoint(known_facts)
+                _is_known(gold[triple], known_facts, symmetric)
                 for triple in predicted.intersection(gold)
-                for told in [in_both_directions([gold[triple]], symmetric)]
             )
     names = [f"{key}{suffix}" for suffix in _SUFFIXES]
     if not n_annotated:
+        if examples:
+            warnings.warn(
+                f"{key}: no example has relations annotated in doc._.relations, not even "
+                "none, so there is nothing to score by. If they were written as .spacy "
+                "files, was it with DocBin(store_user_data=True)?"
+            )
         return dict.fromkeys(names)
     n_gold = micro.tp + micro.fn
     table = {label: _as_row(per_type[label]) for label in sorted(per_type)}
@@ -190,6 +200,13 @@ def get_facts(relations: Iterable[Relation]) -> Set[Fact]:
         for relation in relations
         for head, tail in product(relation.head_mentions, relation.tail_mentions)
     }
+
+
+def _is_known(
+    relation: Relation, known_facts: Collection[Fact], symmetric: Set[str]
+) -> bool:
+    facts = get_facts(in_both_directions([relation], symmetric))
+    return not facts.isdisjoint(known_facts)
 
 
 def _ign_f(micro: PRFScore, n_known: int) -> float:

@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from .grouping import Grouping, get_entity_relations
-from .pairs import Entity
+from .pairs import get_entities
 from .relation import Relation, get_relations
 
 N_DOCS = 10
@@ -88,33 +88,26 @@ def select_relations(
     return selected
 
 
-def may_find_entities(nlp: Language, name: str) -> bool:
-    """Whether a component may get its entities from the pipeline.
+def warn_without_entities(
+    nlp: Language,
+    name: str,
+    get_examples: Callable[[], Iterable[Example]],
+    spans_key: Optional[str] = None,
+) -> None:
+    """Warn where the first docs with relations have no mentions, and nothing finds any.
 
     nlp (Language): The pipeline.
     name (str): The component.
-    RETURNS (bool): False where each component before it says what it assigns, and none
-        that it is `doc.ents` or `doc.spans`.
+    get_examples (Callable[[], Iterable[Example]]): Returns the training data.
+    spans_key (Optional[str]): Where mentions are: None for `doc.ents`, else the group
+        of `doc.spans`.
     """
-    for before in takewhile(name.__ne__, nlp.pipe_names):
-        assigns = nlp.get_pipe_meta(before).assigns
-        if not assigns or not {"doc.ents", "doc.spans"}.isdisjoint(assigns):
-            return True
-    return False
-
-
-def warn_without_entities(
-    name: str, examples: Iterable[Example], get_entities: Callable[[Doc], List[Entity]]
-) -> None:
-    """Warn where the first docs with relations have no entities to relate.
-
-    name (str): The component.
-    examples (Iterable[Example]): The training data.
-    get_entities (Callable[[Doc], List[Entity]]): Returns the entities of a doc.
-    """
-    related = (eg.predicted for eg in examples if get_relations(eg.reference))
+    before = takewhile(name.__ne__, nlp.pipe_names)
+    if any(may_set_mentions(nlp.get_pipe_meta(x).assigns, spans_key) for x in before):
+        return
+    related = (eg.predicted for eg in get_examples() if get_relations(eg.reference))
     first = list(islice(related, N_DOCS))
-    if first and not any(map(get_entities, first)):
+    if first and not any(get_entities(doc, spans_key) for doc in first):
         warnings.warn(
             f"{name}: the docs to train on come without entities, and no component before "
             "it finds any, so there is no pair to learn from. Let "
@@ -122,3 +115,14 @@ def warn_without_entities(
             "spans_key; or put a component that finds entities before it, and name that "
             "in [training.annotating_components]."
         )
+
+
+def may_set_mentions(assigns: Collection[str], spans_key: Optional[str]) -> bool:
+    """Whether a component may set what a relation extractor looks at.
+
+    assigns (Collection[str]): What it declares that it sets. One of a user's own
+        may set anything where it declares nothing.
+    spans_key (Optional[str]): Where mentions are.
+    RETURNS (bool): False where it declares other things.
+    """
+    return not assigns or ("doc.ents" if spans_key is None else "doc.spans") in assigns

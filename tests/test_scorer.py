@@ -84,6 +84,7 @@ def test_docs_without_annotation_are_left_out():
     assert scores["rels_p"] == 0.5
 
 
+@pytest.mark.filterwarnings("ignore:.*nothing to score by")
 @pytest.mark.parametrize("examples", [[], [make_example([(0, 1, "A")], None)]])
 def test_nothing_annotated(examples):
     scores = score_relations(examples, candidates=all_pairs)

@@ -82,6 +82,8 @@ def find_nothing(doc):
         (["sentencizer"], False, True),
         (["entity_ruler"], False, False),
         (["sentencizer", "test_find_nothing"], False, False),
+        # It sets spans, which is not where the extractor looks.
+        (["span_ruler"], False, True),
     ],
 )
 def test_docs_to_train_on_without_entities_are_told(before, has_entities, told):

@@ -176,8 +176,8 @@ def _print_problems(found: Dict[str, Any]) -> int:
         problems.append(
             (
                 f"The component would get no entities of {name}",
-                f"{why} Where the pipeline finds them, a component before the extractor "
-                "has to declare that it sets them, named in annotating_components.",
+                f"{why} Where the pipeline finds them, the component that does must stand "
+                "before the extractor and be named in annotating_components.",
             )
         )
     for name in ("train", "dev"):

@@ -136,11 +136,14 @@ def _hand_over(
 ) -> Dict[str, str]:
     """Set what the extractors read of the references. Why one gets no entities of them."""
     gaps = {}
-    for name, pipe in extractors.items():
-        spans_key, prefix = pipe.cfg["spans_key"], find_clusters_prefix(pipe.grouping)
+    for spans_key in {pipe.cfg["spans_key"] for pipe in extractors.values()}:
         for eg in examples:
             hand_entities_over(eg, spans_key)
+    for prefix in {find_clusters_prefix(pipe.grouping) for pipe in extractors.values()}:
+        for eg in examples:
             hand_clusters_over(eg, prefix)
+    for name, pipe in extractors.items():
+        spans_key = pipe.cfg["spans_key"]
         if not any(get_entities(eg.reference, spans_key) for eg in examples):
             gaps[name] = (
                 f"It looks in {_place(spans_key)}, and the data have none there. They "

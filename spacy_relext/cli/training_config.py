@@ -9,6 +9,7 @@ from spacy.util import load_config, load_model_from_config, registry
 
 from ..candidates import keep_all
 from ..inspection import Setup
+from ..training_data import may_set_mentions
 
 ENTITY_READER = "spacy-relext.EntityCorpus.v1"
 # spaCy's own, which `init fill-config` fills in.
@@ -105,9 +106,8 @@ def _check_reader(config: Dict[str, Any], data: str, spans_key: Optional[str]) -
 def _may_find_entities(
     nlp: Language, parts: Dict[str, Dict[str, Any]], spans_key: Optional[str]
 ) -> bool:
-    attr = "doc.ents" if spans_key is None else "doc.spans"
-    found = [_find_assigned(nlp, name, part) for name, part in parts.items()]
-    return any(attrs is None or attr in attrs for attrs in found)
+    found = (_find_assigned(nlp, name, part) for name, part in parts.items())
+    return any(may_set_mentions(assigns, spans_key) for assigns in found)
 
 
 def _set_sentences(nlp: Language, parts: Dict[str, Dict[str, Any]]) -> List[str]:
@@ -115,7 +115,7 @@ def _set_sentences(nlp: Language, parts: Dict[str, Dict[str, Any]]) -> List[str]
     where it is another one, which is or will be trained, a stand-in for it."""
     stand_ins = []
     for name, part in parts.items():
-        if "token.is_sent_start" in (_find_assigned(nlp, name, part) or ()):
+        if "token.is_sent_start" in _find_assigned(nlp, name, part):
             options = dict(part)
             if options.pop("factory", None) != "sentencizer":
                 stand_ins.append(name)
@@ -124,10 +124,8 @@ def _set_sentences(nlp: Language, parts: Dict[str, Dict[str, Any]]) -> List[str]
     return stand_ins
 
 
-def _find_assigned(
-    nlp: Language, name: str, part: Dict[str, Any]
-) -> Optional[Collection[str]]:
-    """What a component declares that it sets, None where that is not known."""
+def _find_assigned(nlp: Language, name: str, part: Dict[str, Any]) -> Collection[str]:
+    """What a component declares that it sets, nothing where that is not known."""
     # One of another pipeline has the name of its factory there, as a rule.
     factory = part.get("factory") or part.get("component") or name
-    return nlp.get_factory_meta(factory).assigns if nlp.has_factory(factory) else None
+    return nlp.get_factory_meta(factory).assigns if nlp.has_factory(factory) else ()

@@ -62,7 +62,7 @@ def score_pairs(
         init=init,
         layers=layers,
         refs=refs,
-        dims={"nO": output.get_dim("nO") if output.has_dim("nO") else None},
+        dims={"nO": output.maybe_get_dim("nO")},
         attrs={
             "block_size": block_size,
             "pair_width": pair_width,
