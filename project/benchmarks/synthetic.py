@@ -10,7 +10,7 @@ from spacy.pipeline.trainable_pipe import TrainablePipe
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.vocab import Vocab
-from thinc.api import Model
+from thinc.api import Model, to_numpy
 from thinc.types import Floats2d
 
 from spacy_relext import Relation, set_relations
@@ -54,13 +54,14 @@ def make_docs(
     return docs
 
 
-def make_transformer(encoder: Path) -> Dict[str, Any]:
+def make_transformer(encoder: Path, mixed_precision: bool) -> Dict[str, Any]:
     """The transformer's settings: the encoder, in the usual overlapping windows."""
     return {
         "model": {
             "@architectures": "spacy-transformers.TransformerModel.v3",
             "name": str(encoder),
             "tokenizer_config": {"use_fast": True},
+            "mixed_precision": mixed_precision,
             "get_spans": {
                 "@span_getters": "spacy-transformers.strided_spans.v1",
                 "window": 128,
@@ -97,15 +98,19 @@ def initialize(nlp: Language) -> None:
     nlp.initialize(lambda: [Example(doc.copy(), doc) for doc in docs])
 
 
-def make_pipeline(encoder: Path, components: Dict[str, Dict[str, Any]]) -> Language:
+def make_pipeline(
+    encoder: Path, components: Dict[str, Dict[str, Any]], mixed_precision: bool = False
+) -> Language:
     """A transformer with components behind it, initialized.
 
     encoder (Path): The folder of the encoder.
     components (Dict[str, Dict[str, Any]]): The settings of each factory.
+    mixed_precision (bool): Whether the transformer computes in half precision where it
+        can; on a GPU alone.
     RETURNS (Language): The pipeline.
     """
     nlp = spacy.blank("en")
-    nlp.add_pipe("transformer", config=make_transformer(encoder))
+    nlp.add_pipe("transformer", config=make_transformer(encoder, mixed_precision))
     for factory, config in components.items():
         nlp.add_pipe(factory, config=config)
     initialize(nlp)
@@ -135,7 +140,7 @@ def set_positives(component: TrainablePipe, docs: List[Doc], share: float) -> No
     # A wide spread of random logits would leave scores at exactly 0 or 1, and
     # many equal ones could pass together.
     output.set_param("W", output.get_param("W") * 0.1)
-    scores = numpy.asarray(get_scores(component, docs), dtype="float64")
+    scores = to_numpy(get_scores(component, docs)).astype("float64")
     logits = numpy.log(scores / (1 - scores))
     shift = numpy.quantile(logits, 1 - share)
     output.set_param("b", output.get_param("b") - numpy.float32(shift))
