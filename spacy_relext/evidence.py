@@ -127,6 +127,25 @@ def check_evidence_share(name: str, model: Model, share: float) -> None:
         )
 
 
+def check_evidence_weight(name: str, model: Model, weight: float) -> None:
+    """Check that attention to evidence can be learnt.
+
+    name (str): The component, for the errors.
+    model (Model): Its model.
+    weight (float): Factor on the loss.
+    RAISES (ValueError): Where the weight is negative, or the model has no attention
+        context for pairs of entities.
+    """
+    if not weight >= 0:
+        raise ValueError(f"{name}: evidence_weight must be at least 0, found: {weight}")
+    layer = _get_attention_layer(model)
+    if layer is None or model.get_ref("score_pairs").attrs["of_mentions"]:
+        raise ValueError(
+            f'{name}: evidence_weight needs a model that has context = "attention", and '
+            'another mention_pooling than "scores", as it is the attention that learns'
+        )
+
+
 def _get_attention_layer(model: Model) -> Optional[Model]:
     """None where the model has none, or is another than a RelationModel."""
     score = model.maybe_get_ref("score_pairs")

@@ -1,6 +1,7 @@
 """The pipeline component that finds relations between entities."""
 
 import warnings
+from dataclasses import replace
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy
@@ -14,13 +15,24 @@ from thinc.types import Floats2d, Ints1d
 
 from .candidates import PairGenerator, generate_pairs, restore_state
 from .decoding import get_records
-from .evidence import check_evidence_share, find_evidence
+from .evidence import check_evidence_share, check_evidence_weight, find_evidence
 from .grouping import Grouping, group_entities
 from .objectives import Objective
 from .pairs import Entity, Pairs
 from .relation import ensure_extension, has_relations, read_records, write_records
-from .training_data import read_examples, select_relations, warn_without_entities
-from .truths import get_truths, in_both_directions, sample_pairs
+from .training_data import (
+    read_examples,
+    select_relations,
+    warn_without_entities,
+    warn_without_evidence,
+)
+from .truths import (
+    get_evidence,
+    get_truths,
+    in_both_directions,
+    match_relations,
+    sample_pairs,
+)
 
 Prediction = Tuple[Pairs, Floats2d]
 
@@ -43,6 +55,7 @@ class RelationExtractor(TrainablePipe):
         symmetric_labels: Iterable[str] = (),
         max_pairs_per_doc: Optional[int] = None,
         evidence_share: Optional[float] = None,
+        evidence_weight: float = 0.0,
         scorer: Optional[Callable] = None,
     ) -> None:
         """Initialize the relation extractor.
@@ -67,10 +80,13 @@ class RelationExtractor(TrainablePipe):
             1, that makes a sentence its evidence; None for no evidence. That is the
             attention of its pair, or the scores of its mentions: the model must have
             an attention context or pool scores, and the docs have sentences.
+        evidence_weight (float): What it weighs in training that the attention of a pair
+            goes to the evidence of its relations, where the annotation has some; 0 for
+            nothing. The model must have an attention context.
         scorer (Optional[Callable]): The scoring method.
-        RAISES (ValueError): Where `max_pairs_per_doc` is below 1, `evidence_share` is
-            out of its range or not for this model, or another package registered
-            `doc._.relations`.
+        RAISES (ValueError): Where `max_pairs_per_doc` is below 1, `evidence_share` or
+            `evidence_weight` is out of its range or not for this model, or another
+            package registered `doc._.relations`.
         """
         ensure_extension()
         if max_pairs_per_doc is not None and max_pairs_per_doc < 1:
@@ -80,6 +96,8 @@ class RelationExtractor(TrainablePipe):
             )
         if evidence_share is not None:
             check_evidence_share(name, model, evidence_share)
+        if evidence_weight:
+            check_evidence_weight(name, model, evidence_weight)
         self.vocab = nlp.vocab
         self.model = model
         self.name = name
@@ -87,6 +105,7 @@ class RelationExtractor(TrainablePipe):
         self.objective = objective
         self.grouping = grouping
         self.evidence_share = evidence_share
+        self.evidence_weight = evidence_weight
         self.scorer = scorer
         self.cfg: Dict[str, Any] = {
             "labels": [],
@@ -236,6 +255,8 @@ class RelationExtractor(TrainablePipe):
         if sgd is not None:
             self.finish_update(sgd)
         losses[self.name] += loss
+        if pairs.evidence is not None:
+            losses[self.name] += float(sum(pairs.evidence.losses))
         return losses
 
     def get_loss(
@@ -281,6 +302,8 @@ class RelationExtractor(TrainablePipe):
             warn_without_entities(nlp, self.name, get_examples, self.cfg["spans_key"])
         symmetric = self.cfg["symmetric_labels"]
         relations = select_relations(self.name, relations, self.labels, symmetric)
+        if self.evidence_weight:
+            warn_without_evidence(self.name, relations)
         if hasattr(self.pairs, "initialize"):
             self.pairs.initialize(in_both_directions(relations, symmetric))
             self.cfg["pairs"] = self.pairs.state
@@ -336,14 +359,13 @@ class RelationExtractor(TrainablePipe):
         )
 
     def _get_truths(self, examples: Sequence[Example], pairs: Pairs) -> Floats2d:
-        return get_truths(
-            examples,
-            pairs,
-            self.labels,
-            self.cfg["symmetric_labels"],
-            self.grouping,
-            self.cfg["spans_key"],
-        )
+        return get_truths(examples, pairs, *self._annotation)
+
+    @property
+    def _annotation(self) -> Tuple:
+        """What tells how relations are annotated, see `match_relations`."""
+        cfg = self.cfg
+        return self.labels, cfg["symmetric_labels"], self.grouping, cfg["spans_key"]
 
     def _training_pairs(
         self, examples: Sequence[Example], pairs: Pairs
@@ -355,10 +377,13 @@ class RelationExtractor(TrainablePipe):
         pairs = pairs.select(annotated[pairs.doc[pairs.head]])
         truths = self._get_truths(examples, pairs)
         limit = self.cfg["max_pairs_per_doc"]
-        if limit is None:
-            return pairs, truths
-        chosen = sample_pairs(pairs, truths.any(axis=1), limit)
-        return pairs.select(chosen), truths[chosen]
+        if limit is not None:
+            chosen = sample_pairs(pairs, truths.any(axis=1), limit)
+            pairs, truths = pairs.select(chosen), truths[chosen]
+        if self.evidence_weight:
+            matches = match_relations(examples, pairs, *self._annotation)
+            pairs = replace(pairs, evidence=get_evidence(matches, self.evidence_weight))
+        return pairs, truths
 
     def _get_loss(self, logits: Floats2d, truths: Floats2d) -> Tuple[float, Floats2d]:
         if not len(truths):

@@ -57,6 +57,7 @@ DEFAULT_CONFIG = Config().from_str(relation_extractor_default_config)
         "symmetric_labels": [],
         "max_pairs_per_doc": None,
         "evidence_share": None,
+        "evidence_weight": 0.0,
     },
     default_score_weights={
         "rels_f": 1.0,
@@ -77,6 +78,7 @@ def make_relation_extractor(
     symmetric_labels: List[str],
     max_pairs_per_doc: Optional[int],
     evidence_share: Optional[float],
+    evidence_weight: float,
     scorer: Optional[Callable],
 ) -> RelationExtractor:
     """Construct a relation extractor. See RelationExtractor for the options."""
@@ -91,5 +93,6 @@ def make_relation_extractor(
         symmetric_labels=symmetric_labels,
         max_pairs_per_doc=max_pairs_per_doc,
         evidence_share=evidence_share,
+        evidence_weight=evidence_weight,
         scorer=scorer,
     )

@@ -1,12 +1,12 @@
 """Pairs of entities, as flat arrays."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy
 from spacy.tokens import Doc, Span
-from thinc.types import Ints1d
+from thinc.types import Array2d, Ints1d
 
 # A mention, or all mentions of one entity.
 Entity = Union[Span, Sequence[Span]]
@@ -15,6 +15,39 @@ Distance = Callable[[Ints1d, Ints1d], Ints1d]
 
 # Pairs of mentions looked at together, which bounds the memory.
 BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the attention of pairs is to learn: the tokens of the sentences that tell of
+    their relations, as ranges. A pair has any number of them.
+
+    pair (Ints1d): For each range the index of its pair, ascending.
+    start, end (Ints1d): For each range its bounds in the tokens of the doc of the pair,
+        end exclusive.
+    weight (float): Factor on the loss.
+    losses (List[float]): The loss of each doc, filled in by the layer that learns.
+    """
+
+    pair: Ints1d
+    start: Ints1d
+    end: Ints1d
+    weight: float = 1.0
+    losses: List[float] = field(default_factory=list)
+
+    def cover(self, rows: slice, n_tokens: int) -> Array2d:
+        """The tokens in the ranges of some pairs.
+
+        rows (slice): The pairs.
+        n_tokens (int): The number of tokens of their doc.
+        RETURNS (Array2d): Whether each token is in a range, (pairs, tokens).
+        """
+        i, j = numpy.searchsorted(self.pair, [rows.start, rows.stop])
+        row = self.pair[i:j] - rows.start
+        steps = numpy.zeros((rows.stop - rows.start, n_tokens + 1), dtype="int32")
+        numpy.add.at(steps, (row, self.start[i:j]), 1)
+        numpy.add.at(steps, (row, self.end[i:j]), -1)
+        return numpy.cumsum(steps[:, :-1], axis=1) > 0
 
 
 @dataclass(frozen=True)
@@ -32,6 +65,8 @@ class Pairs:
         None where each entity has one mention.
     mentions (Sequence[Span]): The span of each mention, which a relation is made of;
         empty where nothing but scores is wanted.
+    evidence (Optional[Evidence]): What the attention of these very pairs is to learn,
+        None for nothing; no part of them has it.
     """
 
     doc: Ints1d
@@ -42,6 +77,7 @@ class Pairs:
     tail: Ints1d
     entity: Optional[Ints1d] = None
     mentions: Sequence[Span] = ()
+    evidence: Optional[Evidence] = None
 
     @classmethod
     def all(cls, entities: Sequence[Sequence[Entity]]) -> "Pairs":
@@ -143,7 +179,9 @@ class Pairs:
         """
         entity = slice(None) if self.entity is None else self.entity
         doc, label = self.doc[entity], self.label[entity]
-        return replace(self, doc=doc, label=label, head=head, tail=tail, entity=None)
+        return replace(
+            self, doc=doc, label=label, head=head, tail=tail, entity=None, evidence=None
+        )
 
     def iter_mention_pairs(self, size: int) -> Iterator[Tuple["Pairs", Ints1d]]:
         """Every mention of the head of a pair with every mention of its tail.
@@ -179,7 +217,9 @@ class Pairs:
         which (Union[Ints1d, Bools1d, slice]): What to keep.
         RETURNS (Pairs): The pairs kept.
         """
-        kept = replace(self, head=self.head[which], tail=self.tail[which])
+        kept = replace(
+            self, head=self.head[which], tail=self.tail[which], evidence=None
+        )
         if "closest" in vars(self):
             vars(kept)["closest"] = tuple(mention[which] for mention in self.closest)
         return kept

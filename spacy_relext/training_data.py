@@ -117,6 +117,19 @@ def warn_without_entities(
         )
 
 
+def warn_without_evidence(name: str, relations: Iterable[Relation]) -> None:
+    """Warn where no relation has evidence to learn from.
+
+    name (str): The component.
+    relations (Iterable[Relation]): Those of the training data.
+    """
+    if not any(relation.evidence for relation in relations):
+        warnings.warn(
+            f"{name}: evidence_weight is given, but no relation of the training data has "
+            "evidence, so the attention learns nothing from it."
+        )
+
+
 def may_set_mentions(assigns: Collection[str], spans_key: Optional[str]) -> bool:
     """Whether a component may set what a relation extractor looks at.
 

@@ -22,8 +22,11 @@ from thinc.types import Array1d, Floats2d
 
 from .alignment import align_span
 from .grouping import Grouping, get_entity_relations
-from .pairs import Pairs
+from .pairs import Evidence, Pairs
 from .relation import Relation
+
+# The index of a pair, a gold relation of it, and the example that has that.
+Match = Tuple[int, Relation, Example]
 
 
 def get_truths(
@@ -52,14 +55,52 @@ def get_truths(
     """
     truths = numpy.zeros((len(pairs), len(labels)), dtype="float32")
     column = {label: i for i, label in enumerate(labels)}
+    for row, relation, _ in match_relations(
+        examples, pairs, labels, symmetric_labels, grouping, spans_key
+    ):
+        truths[row, column[relation.label]] = 1
+    return truths
+
+
+def get_evidence(matches: Iterable[Match], weight: float) -> Evidence:
+    """What the attention of pairs is to learn, by the evidence of the references.
+
+    matches (Iterable[Tuple[int, Relation, Example]]): See `match_relations`.
+    weight (float): Factor on the loss.
+    RETURNS (Evidence): The sentences of each pair.
+    """
+    found = [
+        (row, *bounds)
+        for row, relation, eg in matches
+        for bounds in (align_span(eg, span) for span in relation.evidence)
+        if bounds is not None
+    ]
+    pair, start, end = numpy.asarray(sorted(found), dtype="int64").reshape(-1, 3).T
+    return Evidence(pair, start, end, weight)
+
+
+def match_relations(
+    examples: Sequence[Example],
+    pairs: Pairs,
+    labels: Sequence[str],
+    symmetric_labels: Collection[str] = (),
+    grouping: Optional[Grouping] = None,
+    spans_key: Optional[str] = None,
+) -> List[Match]:
+    """The gold relations that have a place among the pairs; see `get_truths`.
+
+    RETURNS (List[Tuple[int, Relation, Example]]): The index of a pair, its relation, and
+        the example that has it; once for each pair that a relation is of.
+    """
+    known = set(labels)
+    held: List[Tuple[int, int, Relation, Example]] = []
     bounds = numpy.searchsorted(pairs.doc, numpy.arange(len(examples) + 1))
-    held: List[Tuple[int, int, int]] = []
     for i, eg in enumerate(examples):
         find_at = _mention_finder(eg, pairs, range(bounds[i], bounds[i + 1]))
         find = partial(_find_entities, pairs, find_at)
         gold = get_entity_relations(eg.reference, grouping, spans_key)
         for relation in in_both_directions(gold, symmetric_labels):
-            if relation.label not in column:
+            if relation.label not in known:
                 continue
             if grouping is None:
                 # Between two mentions that do not tell of it, it can't be learnt; and of
@@ -68,14 +109,12 @@ def get_truths(
             else:
                 heads = find(relation.head, relation.head_mentions)
                 tails = find(relation.tail, relation.tail_mentions)
-            held.extend(
-                (*pair, column[relation.label]) for pair in product(heads, tails)
-            )
-    if held:
-        head, tail, columns = numpy.asarray(held).T
-        rows = pairs.find(head, tail)
-        truths[rows[rows >= 0], columns[rows >= 0]] = 1
-    return truths
+            held.extend((*pair, relation, eg) for pair in product(heads, tails))
+    if not held:
+        return []
+    head, tail, relations, egs = zip(*held)
+    rows = pairs.find(numpy.asarray(head), numpy.asarray(tail)).tolist()
+    return [match for match in zip(rows, relations, egs) if match[0] >= 0]
 
 
 def sample_pairs(pairs: Pairs, positive: Array1d, max_pairs_per_doc: int) -> Array1d:

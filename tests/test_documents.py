@@ -1,6 +1,7 @@
 """Relations between entities with many mentions, from training to scores."""
 
 import pickle
+from dataclasses import replace
 
 import numpy
 import pytest
@@ -63,11 +64,11 @@ def make_examples(nlp, data=DATA):
     ]
 
 
-def train(n_updates=60, **config):
+def train(examples=None, n_updates=60, **config):
     config.setdefault("grouping", BY_ID)
     config.setdefault("model", ATLOP)
     config.setdefault("objective", {"@misc": "spacy-relext.adaptive_threshold.v1"})
-    return make_nlp(make_examples(spacy.blank("en")), n_updates, **config)
+    return make_nlp(examples or make_examples(spacy.blank("en")), n_updates, **config)
 
 
 def facts(doc):
@@ -155,6 +156,40 @@ def test_sentences_that_the_attention_names(context):
     plain.ents = [Span(plain, e.start, e.end, e.label_, e.kb_id_) for e in unbroken.ents]
     with pytest.warns(UserWarning, match="no sentence boundaries"):
         assert {relation.evidence for relation in nlp(plain)._.relations} == {()}
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_attention_goes_to_the_evidence_that_it_learnt(place):
+    """Whichever sentence the annotation names; of relations without, it learns nothing."""
+    text, entities, relations = DATA[1]
+    losses = {}
+    for weight in (0.0, 1.0):
+        (example,) = make_examples(spacy.blank("en"), [DATA[1]])
+        ran, left = get_relations(example.reference)
+        sentence = list(example.reference.sents)[place]
+        set_relations(example.reference, [replace(ran, evidence=(sentence,)), left])
+        options = {"evidence_share": 0.8, "evidence_weight": weight}
+        untrained = train([example], n_updates=0, **options)
+        losses[weight] = untrained.update([example])["relation_extractor"]
+        nlp = train([example], **options)
+        doc = nlp(make_doc(nlp.vocab, text, entities))
+        assert facts(doc) == set(relations)
+        evidence = {rel.label: [s.start for s in rel.evidence] for rel in doc._.relations}
+        assert (evidence["RAN"] == [sentence.start]) == (weight > 0)
+    assert losses[1.0] > losses[0.0]
+
+
+def test_evidence_weight_survives_and_needs_attention_and_evidence(tmp_path):
+    with pytest.warns(UserWarning, match="no relation of the training data has evidence"):
+        nlp = train(n_updates=1, evidence_weight=0.5)
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path).get_pipe("relation_extractor")
+    assert loaded.evidence_weight == 0.5
+    with pytest.raises(ValueError, match="evidence_weight must be at least 0, found: -1"):
+        train(n_updates=0, evidence_weight=-1)
+    for model in (SMALL, SCORES):
+        with pytest.raises(ValueError, match='evidence_weight needs .* "attention"'):
+            train(model=model, n_updates=0, evidence_weight=0.5)
 
 
 def test_the_sentences_of_the_mentions_that_score_are_evidence():

@@ -1,11 +1,11 @@
 import pytest
 import spacy
-from spacy.tokens import Span
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from spacy_relext import Pairs, Relation, get_entities
 from spacy_relext.grouping import configure_group_by_kb_id, group_entities
-from spacy_relext.truths import get_truths
+from spacy_relext.truths import get_evidence, get_truths, match_relations
 
 
 @pytest.fixture(params=["BIRD", "ORG"])
@@ -53,6 +53,30 @@ def test_a_relation_whose_pair_is_no_candidate_holds_for_no_other(example):
     head_is_person = pairs.start[pairs.head] == 2
     assert head_is_person.sum() == 2
     assert true_types(example, pairs.select(head_is_person)) == []
+
+
+def test_evidence_is_that_of_the_pair_in_the_tokens_that_were_found():
+    nlp = spacy.blank("en")
+    reference = nlp("Ada slept. Ada ran Kestrel. Bo left Kestrel.")
+    words = "Ada slept. Ada ran Kestrel. Bo left Kestrel .".split()
+    spaces = [True] * 7 + [False, False]
+    predicted = Doc(nlp.vocab, words=words, spaces=spaces)
+    predicted.ents = [Span(predicted, i, i + 1, "X") for i in (2, 5)]
+    names = [Span(reference, i, i + 1, "X") for i in (3, 7)]
+    sentences = [reference[0:3], reference[3:7], reference[7:11]]
+    reference._.relations = [
+        Relation(*names, "RAN", evidence=sentences[:1]),
+        Relation(*names, "LEFT", evidence=sentences[2:]),
+        Relation(*reversed(names), "OTHER", evidence=sentences[1:]),
+    ]
+    pairs = Pairs.all([list(predicted.ents)])
+    matches = match_relations([Example(predicted, reference)], pairs, ["RAN", "LEFT"])
+    evidence = get_evidence(matches, 0.5)
+    ranges = list(zip(evidence.pair, evidence.start, evidence.end))
+    (row,) = pairs.find([0], [1])
+    assert ranges == [(row, 0, 2), (row, 5, 9)]
+    assert evidence.weight == 0.5
+    assert get_evidence([], 0.5).cover(slice(0, 2), 9).tolist() == [[False] * 9] * 2
 
 
 def make_grouped(*relations):

@@ -1,10 +1,10 @@
 from typing import Callable, Dict, Iterator, List, Tuple
 
 import numpy
-from thinc.api import Model
+from thinc.api import Model, Ops
 from thinc.types import Floats2d, Floats3d
 
-from ..pairs import Pairs
+from ..pairs import Evidence, Pairs
 from .flatten_tokens import Tokens
 from .linear import linear
 from .matmul import matmul
@@ -15,6 +15,8 @@ SCALE = KEY_WIDTH**-0.5
 BLOCK = 1 << 23
 # exp(-2 * 30) is still a float32, so the attention of a pair never sums up to zero.
 LARGEST_DROP = 30.0
+# Of the attention that goes to evidence, which a logarithm is taken of.
+SMALLEST_SHARE = 1e-9
 
 
 def attention_context(
@@ -27,6 +29,11 @@ def attention_context(
     pooling of Zhou et al. 2021, with learnt attention in place of the encoder's).
     The output is a function from Pairs to Floats2d, so that the pairs can come in
     blocks.
+
+    Where the pairs have evidence, the layer learns to attend to it as well: the loss is
+    the negative logarithm of the attention that goes there, as the mean over the heads
+    (after Ma et al. 2023, "DREEAM: Guiding Attention with Evidence for Improving
+    Document-Level Relation Extraction", who ask for equal shares of it).
 
     nO (int): Width of the context, a multiple of `n_heads`.
     n_heads (int): Number of attention heads.
@@ -80,6 +87,8 @@ def forward(
             dY_i = _split(dY[rows], n_heads)
             d_value[:, of_tokens] += matmul(attention.transpose(0, 2, 1), dY_i)
             d_attention = matmul(dY_i, value[:, of_tokens].transpose(0, 2, 1))
+            if pairs.evidence is not None:
+                d_attention += _learn_evidence(ops, attention, pairs.evidence, rows)
             mean = (attention * d_attention).sum(axis=2, keepdims=True)
             d_logits = attention * (d_attention - mean) * SCALE
             for query, d_query, which in (
@@ -145,6 +154,20 @@ def _attend(weights: List[Floats3d], head, tail) -> Floats3d:
     attention = weights[0][:, head] * weights[1][:, tail]
     attention /= attention.sum(axis=2, keepdims=True)
     return attention
+
+
+def _learn_evidence(
+    ops: Ops, attention: Floats3d, evidence: Evidence, rows: slice
+) -> Floats3d:
+    """The gradient with respect to the attention of some pairs of a doc; notes the
+    loss."""
+    n_heads, _, n_tokens = attention.shape
+    inside = ops.asarray2f(evidence.cover(rows, n_tokens).astype("float32"))
+    has = inside.any(axis=1, keepdims=True)
+    share = (attention.mean(axis=0) * inside).sum(axis=1, keepdims=True)
+    share = ops.xp.where(has, ops.xp.maximum(share, SMALLEST_SHARE), 1)
+    evidence.losses.append(-evidence.weight * ops.xp.log(share).sum())
+    return inside * (-evidence.weight / n_heads) / share
 
 
 def _exp(xp, logits: Floats3d) -> Floats3d:

@@ -1,5 +1,7 @@
 """Every layer's backprop against numerical gradients."""
 
+from dataclasses import replace
+
 import numpy
 import pytest
 from hypothesis import given, settings
@@ -20,7 +22,7 @@ from spacy_relext.layers import (
     score_pairs,
     sum_contexts,
 )
-from spacy_relext.pairs import Pairs
+from spacy_relext.pairs import Evidence, Pairs
 
 WIDTH = 6
 OPS = NumpyOps()
@@ -166,6 +168,35 @@ def test_score_pairs_gradient(context, group_width, of_mentions, batch):
         lambda dY: backprop(dY)[0],
         atol=0.05,
     )
+
+
+@settings(deadline=None, max_examples=30)
+@given(batch=batches(), data=st.data())
+def test_attention_learns_from_evidence(batch, data):
+    """What evidence adds to the gradient is that of the loss that it notes."""
+    (X, lengths), pairs = batch
+    ranges = []
+    for row, head in enumerate(pairs.head):
+        for _ in range(data.draw(st.integers(0, 2))):
+            n_tokens = lengths[pairs.doc[head]]
+            start = data.draw(st.integers(0, n_tokens - 1))
+            ranges.append((row, start, data.draw(st.integers(start + 1, n_tokens))))
+    pair, start, end = numpy.asarray(ranges, dtype="int64").reshape(-1, 3).T
+    model = attention_context(8, n_heads=2)
+    rng = numpy.random.default_rng(0)
+    E = rng.normal(size=(pairs.n_entities, 4)).astype("float32")
+    model.initialize(X=((X, lengths), E, pairs))
+
+    def learn(X):
+        evidence = Evidence(pair, start, end, weight=0.5)
+        taught = replace(pairs, evidence=evidence)
+        look, backprop = model.begin_update(((X, lengths), E, taught))
+        dX, _ = backprop(OPS.xp.zeros_like(look(taught)))
+        return numpy.asarray([sum(evidence.losses)], dtype="float32"), dX
+
+    loss, dX = learn(X)
+    assert loss >= 0 and (loss > 0 or not dX.any())
+    check_input_gradient(lambda X: learn(X)[0], X, lambda d_loss: d_loss * dX)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "max", "first_last"])
