@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import spacy
 from spacy.tokens import Doc, Span
@@ -76,7 +78,13 @@ def test_evidence_is_that_of_the_pair_in_the_tokens_that_were_found():
     (row,) = pairs.find([0], [1])
     assert ranges == [(row, 0, 2), (row, 5, 9)]
     assert evidence.weight == 0.5
-    assert get_evidence([], 0.5).cover(slice(0, 2), 9).tolist() == [[False] * 9] * 2
+    covered = evidence.cover(slice(row, row + 2), 9).astype(int).tolist()
+    assert covered[0] == [1, 1, 0, 0, 0, 1, 1, 1, 1] and not any(sum(covered[1:], []))
+    assert not get_evidence([], 0.5).cover(slice(0, 2), 9).any()
+    # Of other pairs it is not the evidence.
+    taught = replace(pairs, evidence=evidence)
+    assert taught.select(slice(1, 2)).evidence is None
+    assert next(taught.iter_mention_pairs(9))[0].evidence is None
 
 
 def make_grouped(*relations):
