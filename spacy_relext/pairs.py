@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 
 import numpy
 from spacy.tokens import Doc, Span
-from thinc.types import Array2d, Ints1d
+from thinc.types import Array1d, Array2d, Ints1d
 
 # A mention, or all mentions of one entity.
 Entity = Union[Span, Sequence[Span]]
@@ -19,11 +19,11 @@ BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the attention of pairs is to learn: the tokens of the sentences that tell of
-    their relations, as ranges. A pair has any number of them.
+    """What the attention of pairs is to learn: the sentences that tell of their relations.
+    A pair has any number of them.
 
-    pair (Ints1d): For each range the index of its pair, ascending.
-    start, end (Ints1d): For each range its bounds in the tokens of the doc of the pair,
+    pair (Ints1d): For each sentence the index of its pair, ascending.
+    start, end (Ints1d): For each sentence its bounds in the tokens of the doc of the pair,
         end exclusive.
     weight (float): Factor on the loss.
     losses (List[float]): The loss of each doc, filled in by the layer that learns.
@@ -35,19 +35,19 @@ class Evidence:
     weight: float = 1.0
     losses: List[float] = field(default_factory=list)
 
-    def cover(self, rows: slice, n_tokens: int) -> Array2d:
-        """The tokens in the ranges of some pairs.
+    def of_pairs(self, rows: slice, n_tokens: int) -> Tuple[Ints1d, Array2d, Array1d]:
+        """The sentences of some pairs.
 
         rows (slice): The pairs.
         n_tokens (int): The number of tokens of their doc.
-        RETURNS (Array2d): Whether each token is in a range, (pairs, tokens).
+        RETURNS (Tuple[Ints1d, Array2d, Array1d]): For each sentence the place of its pair
+            among those; whether each token is in it, (sentences, tokens); and the share of
+            the attention that it should have, the same for all of its pair.
         """
         i, j = numpy.searchsorted(self.pair, [rows.start, rows.stop])
-        row = self.pair[i:j] - rows.start
-        steps = numpy.zeros((rows.stop - rows.start, n_tokens + 1), dtype="int32")
-        numpy.add.at(steps, (row, self.start[i:j]), 1)
-        numpy.add.at(steps, (row, self.end[i:j]), -1)
-        return numpy.cumsum(steps[:, :-1], axis=1) > 0
+        place, token = self.pair[i:j] - rows.start, numpy.arange(n_tokens)
+        inside = (self.start[i:j, None] <= token) & (token < self.end[i:j, None])
+        return place, inside, 1 / numpy.bincount(place)[place]
 
 
 @dataclass(frozen=True)

@@ -69,12 +69,12 @@ def get_evidence(matches: Iterable[Match], weight: float) -> Evidence:
     weight (float): Factor on the loss.
     RETURNS (Evidence): The sentences of each pair.
     """
-    found = [
+    found = {
         (row, *bounds)
         for row, relation, eg in matches
         for bounds in (align_span(eg, span) for span in relation.evidence)
         if bounds is not None
-    ]
+    }
     pair, start, end = numpy.asarray(sorted(found), dtype="int64").reshape(-1, 3).T
     return Evidence(pair, start, end, weight)
 

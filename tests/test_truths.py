@@ -68,7 +68,7 @@ def test_evidence_is_that_of_the_pair_in_the_tokens_that_were_found():
     sentences = [reference[0:3], reference[3:7], reference[7:11]]
     reference._.relations = [
         Relation(*names, "RAN", evidence=sentences[:1]),
-        Relation(*names, "LEFT", evidence=sentences[2:]),
+        Relation(*names, "LEFT", evidence=[sentences[2], sentences[0]]),
         Relation(*reversed(names), "OTHER", evidence=sentences[1:]),
     ]
     pairs = Pairs.all([list(predicted.ents)])
@@ -78,9 +78,10 @@ def test_evidence_is_that_of_the_pair_in_the_tokens_that_were_found():
     (row,) = pairs.find([0], [1])
     assert ranges == [(row, 0, 2), (row, 5, 9)]
     assert evidence.weight == 0.5
-    covered = evidence.cover(slice(row, row + 2), 9).astype(int).tolist()
-    assert covered[0] == [1, 1, 0, 0, 0, 1, 1, 1, 1] and not any(sum(covered[1:], []))
-    assert not get_evidence([], 0.5).cover(slice(0, 2), 9).any()
+    place, inside, shares = evidence.of_pairs(slice(row, row + 2), 9)
+    assert place.tolist() == [0, 0] and shares.tolist() == [0.5, 0.5]
+    assert inside.astype(int).tolist() == [[1] * 2 + [0] * 7, [0] * 5 + [1] * 4]
+    assert not len(get_evidence([], 0.5).of_pairs(slice(0, 2), 9)[1])
     # Of other pairs it is not the evidence.
     taught = replace(pairs, evidence=evidence)
     assert taught.select(slice(1, 2)).evidence is None

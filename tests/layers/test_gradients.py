@@ -196,9 +196,7 @@ def test_attention_learns_from_evidence(batch, data):
         dX, _ = backprop(OPS.xp.zeros_like(look(taught)))
         return numpy.asarray([sum(evidence.losses)], dtype="float32"), dX
 
-    loss, dX = learn(X)
-    # All of the attention is on evidence, or some is not.
-    assert (abs(dX).max(initial=0) > 0.01) == (loss > 0.1)
+    _, dX = learn(X)
     check_input_gradient(lambda X: learn(X)[0], X, lambda d_loss: d_loss * dX, atol=0.1)
 
 
