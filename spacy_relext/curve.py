@@ -11,7 +11,6 @@ from thinc.types import Floats1d
 
 from .extractor import RelationExtractor
 from .relation import has_relations
-from .truths import get_truths
 
 N_POINTS = 100
 N_DOCS_TOGETHER = 32
@@ -115,9 +114,7 @@ def rank_candidates(
     scores, truths = [numpy.zeros(0, dtype="f")], [numpy.zeros(0, dtype="f")]
     for batch in minibatch(annotated, N_DOCS_TOGETHER):
         pairs, batch_scores = pipe.predict([eg.predicted for eg in batch])
-        batch_truths = get_truths(
-            batch, pairs, pipe.labels, symmetric, pipe.grouping, pipe.cfg["spans_key"]
-        )
+        batch_truths = pipe.get_truths(batch, pairs)
         holds = to_numpy(lowest.decide(batch_scores)) > 0
         # It is found where it holds in one of the directions, which share a score.
         holds |= holds[pairs.reverse] & is_symmetric

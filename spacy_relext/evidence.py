@@ -22,8 +22,8 @@ def find_evidence(
     """The sentences with a share of what a relation is found by: of the attention of its
     pair, or of the scores of its pairs of mentions where the model pools those. Attention
     as evidence is the idea of Ma et al. 2023, "DREEAM: Guiding Attention with Evidence
-    for Improving Document-Level Relation Extraction"; unless `evidence_weight` guides it, it
-    is a poor guide.
+    for Improving Document-Level Relation Extraction"; it names them well only where it was
+    trained with `evidence_weight`.
 
     model (Model): A RelationModel that has such, trained.
     docs (Sequence[Doc]): The docs. Those without sentence boundaries have no evidence,

@@ -27,6 +27,7 @@ from .training_data import (
     warn_without_evidence,
 )
 from .truths import (
+    Match,
     get_evidence,
     get_truths,
     in_both_directions,
@@ -272,7 +273,7 @@ class RelationExtractor(TrainablePipe):
         RAISES (ValueError): Where the logits are not numbers.
         """
         pairs, logits = prediction
-        return self._get_loss(logits, self._get_truths(list(examples), pairs))
+        return self._get_loss(logits, self.get_truths(examples, pairs))
 
     def initialize(
         self,
@@ -358,14 +359,25 @@ class RelationExtractor(TrainablePipe):
             [i for i, label in enumerate(self.labels) if label in symmetric], dtype="int32"
         )
 
-    def _get_truths(self, examples: Sequence[Example], pairs: Pairs) -> Floats2d:
-        return get_truths(examples, pairs, *self._annotation)
+    def get_truths(self, examples: Iterable[Example], pairs: Pairs) -> Floats2d:
+        """Which labels hold for pairs of entities, by the references.
 
-    @property
-    def _annotation(self) -> Tuple:
-        """What tells how relations are annotated, see `match_relations`."""
+        examples (Iterable[Example]): The batch.
+        pairs (Pairs): Pairs of its predicted entities.
+        RETURNS (Floats2d): 1 or 0, (pairs, labels), in main memory.
+        """
+        return get_truths(self._match(list(examples), pairs), pairs, self.labels)
+
+    def _match(self, examples: Sequence[Example], pairs: Pairs) -> List[Match]:
         cfg = self.cfg
-        return self.labels, cfg["symmetric_labels"], self.grouping, cfg["spans_key"]
+        return match_relations(
+            examples,
+            pairs,
+            self.labels,
+            cfg["symmetric_labels"],
+            self.grouping,
+            cfg["spans_key"],
+        )
 
     def _training_pairs(
         self, examples: Sequence[Example], pairs: Pairs
@@ -375,14 +387,14 @@ class RelationExtractor(TrainablePipe):
         relation."""
         annotated = numpy.asarray([has_relations(eg.reference) for eg in examples])
         pairs = pairs.select(annotated[pairs.doc[pairs.head]])
-        truths = self._get_truths(examples, pairs)
+        matches = self._match(examples, pairs)
+        truths = get_truths(matches, pairs, self.labels)
+        if self.evidence_weight:
+            pairs = replace(pairs, evidence=get_evidence(matches, self.evidence_weight))
         limit = self.cfg["max_pairs_per_doc"]
         if limit is not None:
             chosen = sample_pairs(pairs, truths.any(axis=1), limit)
             pairs, truths = pairs.select(chosen), truths[chosen]
-        if self.evidence_weight:
-            matches = match_relations(examples, pairs, *self._annotation)
-            pairs = replace(pairs, evidence=get_evidence(matches, self.evidence_weight))
         return pairs, truths
 
     def _get_loss(self, logits: Floats2d, truths: Floats2d) -> Tuple[float, Floats2d]:

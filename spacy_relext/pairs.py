@@ -49,6 +49,16 @@ class Evidence:
         inside = (self.start[i:j, None] <= token) & (token < self.end[i:j, None])
         return place, inside, 1 / numpy.bincount(place)[place]
 
+    def move(self, place: Ints1d) -> "Evidence":
+        """The same for some of the pairs.
+
+        place (Ints1d): For each pair its index among those, -1 for none of them; ascending.
+        RETURNS (Evidence): The sentences of those.
+        """
+        pair = place[self.pair]
+        kept = pair >= 0
+        return Evidence(pair[kept], self.start[kept], self.end[kept], self.weight)
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -65,8 +75,8 @@ class Pairs:
         None where each entity has one mention.
     mentions (Sequence[Span]): The span of each mention, which a relation is made of;
         empty where nothing but scores is wanted.
-    evidence (Optional[Evidence]): What the attention of these very pairs is to learn,
-        None for nothing; no part of them has it.
+    evidence (Optional[Evidence]): What the attention of the pairs is to learn, None for
+        nothing.
     """
 
     doc: Ints1d
@@ -217,9 +227,11 @@ class Pairs:
         which (Union[Ints1d, Bools1d, slice]): What to keep.
         RETURNS (Pairs): The pairs kept.
         """
-        kept = replace(
-            self, head=self.head[which], tail=self.tail[which], evidence=None
-        )
+        kept = replace(self, head=self.head[which], tail=self.tail[which])
+        if self.evidence is not None:
+            place = numpy.full(len(self), -1)
+            place[which] = numpy.arange(len(kept))
+            kept = replace(kept, evidence=self.evidence.move(place))
         if "closest" in vars(self):
             vars(kept)["closest"] = tuple(mention[which] for mention in self.closest)
         return kept

@@ -29,16 +29,16 @@ from .relation import Relation
 Match = Tuple[int, Relation, Example]
 
 
-def get_truths(
+def match_relations(
     examples: Sequence[Example],
     pairs: Pairs,
     labels: Sequence[str],
     symmetric_labels: Collection[str] = (),
     grouping: Optional[Grouping] = None,
     spans_key: Optional[str] = None,
-) -> Floats2d:
-    """Which labels hold for each pair, by the references. Gold relations whose
-    mentions, pair or label are unknown here have no place in it.
+) -> List[Match]:
+    """Which pairs the relations of the references are of. Gold relations whose mentions,
+    pair or label are unknown here have no place in it.
 
     The entity of a gold one is that which has its very mentions, or else most of them;
     where it was found in parts, those parts as well that have no more of another.
@@ -51,44 +51,6 @@ def get_truths(
         where its relations do not say; None where each is one.
     spans_key (Optional[str]): Where mentions are: None for `doc.ents`, else the group
         of `doc.spans`.
-    RETURNS (Floats2d): 1 or 0, (pairs, labels), in main memory.
-    """
-    truths = numpy.zeros((len(pairs), len(labels)), dtype="float32")
-    column = {label: i for i, label in enumerate(labels)}
-    for row, relation, _ in match_relations(
-        examples, pairs, labels, symmetric_labels, grouping, spans_key
-    ):
-        truths[row, column[relation.label]] = 1
-    return truths
-
-
-def get_evidence(matches: Iterable[Match], weight: float) -> Evidence:
-    """What the attention of pairs is to learn, by the evidence of the references.
-
-    matches (Iterable[Tuple[int, Relation, Example]]): See `match_relations`.
-    weight (float): Factor on the loss.
-    RETURNS (Evidence): The sentences of each pair.
-    """
-    found = {
-        (row, *bounds)
-        for row, relation, eg in matches
-        for bounds in (align_span(eg, span) for span in relation.evidence)
-        if bounds is not None
-    }
-    pair, start, end = numpy.asarray(sorted(found), dtype="int64").reshape(-1, 3).T
-    return Evidence(pair, start, end, weight)
-
-
-def match_relations(
-    examples: Sequence[Example],
-    pairs: Pairs,
-    labels: Sequence[str],
-    symmetric_labels: Collection[str] = (),
-    grouping: Optional[Grouping] = None,
-    spans_key: Optional[str] = None,
-) -> List[Match]:
-    """The gold relations that have a place among the pairs; see `get_truths`.
-
     RETURNS (List[Tuple[int, Relation, Example]]): The index of a pair, its relation, and
         the example that has it; once for each pair that a relation is of.
     """
@@ -115,6 +77,38 @@ def match_relations(
     head, tail, relations, egs = zip(*held)
     rows = pairs.find(numpy.asarray(head), numpy.asarray(tail)).tolist()
     return [match for match in zip(rows, relations, egs) if match[0] >= 0]
+
+
+def get_truths(matches: Iterable[Match], pairs: Pairs, labels: Sequence[str]) -> Floats2d:
+    """Which labels hold for each pair.
+
+    matches (Iterable[Tuple[int, Relation, Example]]): See `match_relations`.
+    pairs (Pairs): The pairs that were matched.
+    labels (Sequence[str]): The labels that were.
+    RETURNS (Floats2d): 1 or 0, (pairs, labels), in main memory.
+    """
+    truths = numpy.zeros((len(pairs), len(labels)), dtype="float32")
+    column = {label: i for i, label in enumerate(labels)}
+    for row, relation, _ in matches:
+        truths[row, column[relation.label]] = 1
+    return truths
+
+
+def get_evidence(matches: Iterable[Match], weight: float) -> Evidence:
+    """What the attention of pairs is to learn, by the evidence of the references.
+
+    matches (Iterable[Tuple[int, Relation, Example]]): See `match_relations`.
+    weight (float): Factor on the loss.
+    RETURNS (Evidence): The sentences of each pair.
+    """
+    found = {
+        (row, *bounds)
+        for row, relation, eg in matches
+        for bounds in (align_span(eg, span) for span in relation.evidence)
+        if bounds is not None
+    }
+    pair, start, end = numpy.asarray(sorted(found), dtype="int64").reshape(-1, 3).T
+    return Evidence(pair, start, end, weight)
 
 
 def sample_pairs(pairs: Pairs, positive: Array1d, max_pairs_per_doc: int) -> Array1d:

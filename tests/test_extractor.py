@@ -293,7 +293,7 @@ def test_training_samples_negatives_and_keeps_gold_pairs():
         doc_of_pair = sample.doc[sample.head]
         assert numpy.bincount(doc_of_pair).tolist() == [3, 3, 2, 2]
         assert truths.sum() == 2 + 2 + 1
-        assert (truths == pipe._get_truths(examples, sample)).all()
+        assert (truths == pipe.get_truths(examples, sample)).all()
         chosen.update(zip(sample.head.tolist(), sample.tail.tolist()))
     assert len(chosen) == len(candidates)
     assert len(pipe.candidates([eg.predicted for eg in examples])) == len(candidates)

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy
 import pytest
 import spacy
 from spacy.tokens import Doc, Span
@@ -31,7 +32,7 @@ def example(head_label):
 
 def true_types(example, pairs):
     """Labels of head and tail of the pairs that hold."""
-    truths = get_truths([example], pairs, ["HIRED"])
+    truths = get_truths(match_relations([example], pairs, ["HIRED"]), pairs, ["HIRED"])
     label = [example.predicted.vocab.strings[label] for label in pairs.label.tolist()]
     rows = truths[:, 0].nonzero()[0]
     return [(label[pairs.head[row]], label[pairs.tail[row]]) for row in rows]
@@ -82,9 +83,11 @@ def test_evidence_is_that_of_the_pair_in_the_tokens_that_were_found():
     assert place.tolist() == [0, 0] and shares.tolist() == [0.5, 0.5]
     assert inside.astype(int).tolist() == [[1] * 2 + [0] * 7, [0] * 5 + [1] * 4]
     assert not len(get_evidence([], 0.5).of_pairs(slice(0, 2), 9)[1])
-    # Of other pairs it is not the evidence.
+    # It goes with its pair, and is not that of others.
     taught = replace(pairs, evidence=evidence)
-    assert taught.select(slice(1, 2)).evidence is None
+    assert not len(taught.select(numpy.arange(len(pairs)) != row).evidence.pair)
+    moved = taught.select(slice(row, None)).evidence
+    assert list(zip(moved.pair, moved.start, moved.end)) == [(0, 0, 2), (0, 5, 9)]
     assert next(taught.iter_mention_pairs(9))[0].evidence is None
 
 
@@ -102,7 +105,8 @@ def true_starts(examples, grouping):
     """Where head and tail of the pairs that hold begin, by doc."""
     docs = [eg.predicted for eg in examples]
     pairs = Pairs.all([group_entities(doc, grouping) for doc in docs])
-    truths = get_truths(examples, pairs, ["RAN"], grouping=grouping)
+    matches = match_relations(examples, pairs, ["RAN"], grouping=grouping)
+    truths = get_truths(matches, pairs, ["RAN"])
     starts = [
         [pairs.start[pairs.entity == end].tolist() for end in (pairs.head[row], pairs.tail[row])]
         for row in truths[:, 0].nonzero()[0]
@@ -130,5 +134,6 @@ def test_truths_do_not_depend_on_the_rest_of_the_batch():
     counts = []
     for batch in (examples[:1], examples):
         pairs = Pairs.all([group_entities(eg.predicted, by_id) for eg in batch])
-        counts.append(get_truths(batch, pairs, ["RAN"], grouping=by_id).sum())
+        matches = match_relations(batch, pairs, ["RAN"], grouping=by_id)
+        counts.append(get_truths(matches, pairs, ["RAN"]).sum())
     assert counts == [2, 2]

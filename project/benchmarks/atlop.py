@@ -27,7 +27,6 @@ from settings import check_names, make_config
 from spacy_relext import score_relations
 from spacy_relext.decoding import get_records
 from spacy_relext.relation import get_relations, write_records
-from spacy_relext.truths import get_truths
 from tasks import TASKS, get_known_facts
 from thresholds import LOWEST, keep_above, score_thresholds
 
@@ -157,7 +156,7 @@ def train_and_score(
     for eg in data.examples:
         pairs = pipe.candidates([eg.predicted])
         if len(pairs):
-            truths = get_truths([eg], pairs, pipe.labels, (), pipe.grouping)
+            truths = pipe.get_truths([eg], pairs)
             docs.append(
                 (encode(tokenizer, eg.predicted, pairs), torch.from_numpy(truths))
             )
