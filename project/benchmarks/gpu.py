@@ -30,6 +30,7 @@ from synthetic import (
     make_docs,
     make_pipeline,
     make_relation_extractor,
+    print_rows,
     set_positives,
 )
 
@@ -73,12 +74,7 @@ def main(
     figures = {"device": device, "docs": n_docs, "repeats": repeats, "shapes": rows}
     srsly.write_json(output, figures)
     msg.divider(device)
-    msg.table(
-        [[_format(row[column]) for column in COLUMNS] for row in rows],
-        header=[column.replace("_", " ") for column in COLUMNS],
-        aligns=["r"] * len(COLUMNS),
-        divider=True,
-    )
+    print_rows(rows, COLUMNS)
 
 
 def measure(nlp: Language, docs: List[Doc], repeats: int) -> Dict[str, Any]:
@@ -156,12 +152,6 @@ def _as_example(doc: Doc, label: str) -> Example:
     reference = doc.copy()
     set_relations(reference, [Relation(*reference.ents[:2], label)])
     return Example(doc.copy(), reference)
-
-
-def _format(value: float) -> str:
-    if isinstance(value, bool):
-        return str(value)
-    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3f}"
 
 
 if __name__ == "__main__":

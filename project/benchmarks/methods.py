@@ -233,26 +233,19 @@ CONTINUED = {
     ),
 }
 
+# What tells relating mentions from relating entities.
+MENTIONS = {
+    f"{COMPONENT}.grouping": None,
+    full_name("prominence"): False,
+    f"{OBJECTIVE}.threshold": 0.5,
+}
 DOCUMENTS = {
     "recipe": Method("document.cfg"),
     "mention": Method(
         "mentions, the closest two of a relation to learn from",
-        {
-            f"{COMPONENT}.grouping": None,
-            full_name("prominence"): False,
-            full_name("context"): "max",
-            full_name("group_width"): 0,
-            f"{OBJECTIVE}.threshold": 0.5,
-        },
+        {**MENTIONS, full_name("context"): "max", full_name("group_width"): 0},
     ),
-    "mention-document": Method(
-        "mentions, scored as document.cfg scores entities",
-        {
-            f"{COMPONENT}.grouping": None,
-            full_name("prominence"): False,
-            f"{OBJECTIVE}.threshold": 0.5,
-        },
-    ),
+    "mention-document": Method("mentions, scored as document.cfg scores entities", MENTIONS),
     "no-prominence": _change_model("without prominence of the entities", prominence=False),
     "context-none": _change_model("no context", context=None),
     "context-max": _change_model("max context between the closest mentions", context="max"),
@@ -260,10 +253,6 @@ DOCUMENTS = {
     "sum": _change_model("sum of head and tail, not bilinear", group_width=0),
     "mention-pooling-mean": _change_model("mean of the mentions", mention_pooling="mean"),
     "mention-pooling-max": _change_model("maximum of the mentions", mention_pooling="max"),
-    # Of Re-DocRED alone: BC5CDR has no evidence.
-    "evidence": Method(
-        "attention that learns from evidence", {f"{COMPONENT}.evidence_weight": 1.0}
-    ),
     "pooled-scores": Method(
         "scores of the mentions pooled, max context, sum, one threshold", POOLED_SCORES
     ),

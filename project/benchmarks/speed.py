@@ -29,6 +29,7 @@ from synthetic import (
     make_docs,
     make_pipeline,
     make_relation_extractor,
+    print_rows,
     set_positives,
 )
 
@@ -78,12 +79,7 @@ def main(
         "shapes": rows,
     }
     srsly.write_json(output, figures)
-    msg.table(
-        [[_format(row[column]) for column in COLUMNS] for row in rows],
-        header=[column.replace("_", " ") for column in COLUMNS],
-        aligns=["r"] * len(COLUMNS),
-        divider=True,
-    )
+    print_rows(rows, COLUMNS)
 
 
 def measure(nlp: Language, docs: List[Doc], repeats: int) -> Dict[str, Any]:
@@ -134,10 +130,6 @@ def time(component: TrainablePipe, docs: List[Doc]) -> float:
     start = perf_counter()
     annotate(component, docs)
     return perf_counter() - start
-
-
-def _format(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3f}"
 
 
 if __name__ == "__main__":

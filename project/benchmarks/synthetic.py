@@ -12,6 +12,7 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 from thinc.api import Model, to_numpy
 from thinc.types import Floats2d
+from wasabi import msg
 
 from spacy_relext import Relation, set_relations
 
@@ -155,6 +156,26 @@ def get_scores(component: TrainablePipe, docs: List[Doc]) -> Floats2d:
     """
     prediction = component.predict(docs)
     return prediction[1] if isinstance(prediction, tuple) else prediction
+
+
+def print_rows(rows: List[Dict[str, Any]], columns: List[str]) -> None:
+    """Print figures as a table.
+
+    rows (List[Dict[str, Any]]): What was measured, a row a shape.
+    columns (List[str]): Which of it to print.
+    """
+    msg.table(
+        [[_format(row[column]) for column in columns] for row in rows],
+        header=[column.replace("_", " ") for column in columns],
+        aligns=["r"] * len(columns),
+        divider=True,
+    )
+
+
+def _format(value: float) -> str:
+    if isinstance(value, bool):
+        return str(value)
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3f}"
 
 
 def _get_output_layer(component: TrainablePipe) -> Model[Floats2d, Floats2d]:
