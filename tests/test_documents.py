@@ -160,23 +160,23 @@ def test_sentences_that_the_attention_names(context):
 
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_attention_goes_to_the_evidence_that_it_learnt(place):
-    """Whichever sentence the annotation names; of relations without, it learns nothing."""
+    """Whichever sentence the annotation names, which no attention does untaught."""
     text, entities, relations = DATA[1]
-    losses = {}
-    for weight in (0.0, 1.0):
-        (example,) = make_examples(spacy.blank("en"), [DATA[1]])
-        ran, left = get_relations(example.reference)
-        sentence = list(example.reference.sents)[place]
-        set_relations(example.reference, [replace(ran, evidence=(sentence,)), left])
-        options = {"evidence_share": 0.8, "evidence_weight": weight}
-        untrained = train([example], n_updates=0, **options)
-        losses[weight] = untrained.update([example])["relation_extractor"]
-        nlp = train([example], **options)
-        doc = nlp(make_doc(nlp.vocab, text, entities))
-        assert facts(doc) == set(relations)
-        evidence = {rel.label: [s.start for s in rel.evidence] for rel in doc._.relations}
-        assert (evidence["RAN"] == [sentence.start]) == (weight > 0)
-    assert losses[1.0] > losses[0.0]
+    (example,) = make_examples(spacy.blank("en"), [DATA[1]])
+    ran, left = get_relations(example.reference)
+    sentence = list(example.reference.sents)[place]
+    set_relations(example.reference, [replace(ran, evidence=(sentence,)), left])
+    nlp = train([example], evidence_share=0.8, evidence_weight=1.0)
+    doc = nlp(make_doc(nlp.vocab, text, entities))
+    assert facts(doc) == set(relations)
+    evidence = {rel.label: [s.start for s in rel.evidence] for rel in doc._.relations}
+    assert evidence["RAN"] == [sentence.start]
+    # The loss is told with that of the relations.
+    losses = [
+        train([example], n_updates=0, evidence_weight=weight).update([example])
+        for weight in (0.0, 1.0)
+    ]
+    assert losses[0]["relation_extractor"] < losses[1]["relation_extractor"]
 
 
 def test_evidence_weight_survives_and_needs_attention_and_evidence(tmp_path):
