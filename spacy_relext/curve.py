@@ -95,7 +95,7 @@ def rank_candidates(
 ) -> Tuple[Floats1d, Floats1d]:
     """The scores of all candidate pairs and labels that hold at some threshold, whether
     they do at that of the objective or not: of `spacy-relext.single_label.v1` the best
-    label of a pair alone, and only where it beats no-relation.
+    label of a pair alone.
 
     pipe (RelationExtractor): The relation extractor.
     examples (Iterable[Example]): The examples, their predicted docs as the relation

@@ -87,11 +87,11 @@ class MultiLabel:
 
 
 @registry.misc("spacy-relext.single_label.v1")
-def configure_single_label(threshold: float = 0.0) -> Objective:
+def configure_single_label(threshold: Optional[float] = None) -> Objective:
     """At most one label a pair: softmax over the labels and no-relation.
 
-    threshold (float): The score below which the best label does not hold even
-        where it beats no-relation, 0 to 1.
+    threshold (Optional[float]): The score from which the best label holds, 0 to 1, be
+        no-relation likelier or not; None: it holds where it beats no-relation.
     RAISES (ValueError): Where the threshold is out of its range.
     """
     return SingleLabel(threshold)
@@ -100,8 +100,10 @@ def configure_single_label(threshold: float = 0.0) -> Objective:
 class SingleLabel:
     """The objective behind `spacy-relext.single_label.v1`; output 0 is no-relation."""
 
-    def __init__(self, threshold: float) -> None:
-        self.threshold = _check_threshold("single_label", threshold)
+    def __init__(self, threshold: Optional[float]) -> None:
+        if threshold is not None:
+            _check_threshold("single_label", threshold)
+        self.threshold = threshold
 
     def n_outputs(self, n_labels: int) -> int:
         return n_labels + 1
@@ -120,9 +122,10 @@ class SingleLabel:
 
     def decide(self, scores: Floats2d) -> Floats2d:
         xp = get_array_module(scores)
-        no_relation = 1 - scores.sum(axis=1, keepdims=True)
         best = scores.argmax(axis=1)[:, None] == xp.arange(scores.shape[1])
-        return best & (scores > no_relation) & (scores >= self.threshold)
+        if self.threshold is not None:
+            return best & (scores >= self.threshold)
+        return best & (scores > 1 - scores.sum(axis=1, keepdims=True))
 
 
 @registry.misc("spacy-relext.adaptive_threshold.v1")

@@ -94,7 +94,7 @@ def test_candidates_of_an_extractor():
 
 
 def test_best_point_of_single_label_is_reached(monkeypatch):
-    """What is not the best of its pair, or loses to no-relation, is found at no threshold."""
+    """What is not the best of its pair is found at no threshold."""
     nlp = make_nlp(
         objective={"@misc": "spacy-relext.single_label.v1"}, symmetric_labels=["SPOUSE"]
     )

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import spacy
+from spacy.cli.find_threshold import find_threshold
 from spacy.tokens import DocBin
 
-from ..test_extractor import make_examples, triples
+from ..test_extractor import make_examples, make_nlp, triples
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "configs" / "tok2vec_cpu.cfg"
@@ -54,6 +55,14 @@ def model(paths, tmp_path_factory):
     )  # fmt: skip
     assert "RELS_F" in printed
     return output / "model-best"
+
+
+def save_with_entities(nlp, path):
+    """Save a pipeline that finds the entities of the examples."""
+    ruler = nlp.add_pipe("entity_ruler", first=True)
+    ents = {(e.text, e.label_) for eg in make_examples(nlp) for e in eg.reference.ents}
+    ruler.add_patterns([{"pattern": text, "label": label} for text, label in sorted(ents)])
+    nlp.to_disk(path)
 
 
 def test_score_of_two_extractors(paths, tmp_path):
@@ -131,19 +140,23 @@ def test_find_threshold(model, corpus):
 
 def test_find_threshold_tries_what_it_says(model, corpus):
     """With entities in the pipeline the thresholds make a difference."""
-    from spacy.cli.find_threshold import find_threshold
-
-    nlp = spacy.load(model)
-    ruler = nlp.add_pipe("entity_ruler", first=True)
-    ents = {(e.text, e.label_) for eg in make_examples(nlp) for e in eg.reference.ents}
-    ruler.add_patterns([{"pattern": text, "label": label} for text, label in sorted(ents)])
     path = model.parent / "with-entities"
-    nlp.to_disk(path)
+    save_with_entities(spacy.load(model), path)
     best, score, scores = find_threshold(
         path, corpus, "relation_extractor", "objective.threshold", "rels_f", n_trials=3
     )
     assert scores[0.5] == score == 1 and best == 0.5
     assert 0 < scores[0.0] < 0.5
+
+
+def test_find_threshold_where_none_is_set(corpus, tmp_path):
+    """Below what beats no-relation there is more to find, the best label of each pair."""
+    nlp = make_nlp(objective={"@misc": "spacy-relext.single_label.v1"}, n_updates=0)
+    save_with_entities(nlp, tmp_path)
+    _, _, recalls = find_threshold(
+        tmp_path, corpus, "relation_extractor", "objective.threshold", "rels_r", n_trials=3
+    )
+    assert recalls[0.0] > recalls[1.0] == 0
 
 
 def test_assemble(model, tmp_path):
