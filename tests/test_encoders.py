@@ -5,6 +5,7 @@ import string
 import numpy
 import pytest
 import spacy
+import torch
 from tokenizers import ByteLevelBPETokenizer, Tokenizer
 from tokenizers.models import Unigram
 from tokenizers.pre_tokenizers import Metaspace
@@ -29,6 +30,7 @@ from transformers import (
 
 from spacy_relext.transfer.frozen import create_frozen_encoder
 from spacy_relext.transfer.optimizers import create_layerwise_adam, get_layer
+from spacy_relext.transfer.pretraining import MaskedLanguageModel
 from spacy_relext.transfer.unfreezing import create_gradual_unfreezing
 
 from .test_extractor import make_examples
@@ -211,3 +213,28 @@ def test_frozen_encoder_stays_as_it_is(encoder):
         )
     assert not changed(before, encoder_weights(nlp))
     assert not numpy.array_equal(get_scores(nlp), scores)
+
+
+def test_is_pretrained_further(encoder, tmp_path):
+    """By the loss that PyTorch computes from scores of all words, where few are masked."""
+    name, path = encoder
+    if name == "gpt2":
+        with pytest.raises(ValueError, match="has no token for what is masked"):
+            MaskedLanguageModel(path)
+        return
+    model = MaskedLanguageModel(path)
+    windows = model.cut(["ab cd ef gh ij kl mn op"] * 4)
+    model.model.eval()
+    torch.manual_seed(1)
+    loss = model._get_loss(windows)
+    torch.manual_seed(1)
+    batch = model._collate([{"input_ids": window} for window in windows])
+    assert loss.item() == pytest.approx(model.model(**batch).loss.item(), rel=1e-5)
+    before = AutoModel.from_pretrained(path).state_dict()
+    list(model.train(windows, max_epochs=2))
+    model.to_disk(tmp_path)
+    after = AutoModel.from_pretrained(tmp_path).state_dict()
+    assert set(after) == set(before)
+    differ = [key for key in before if not torch.equal(before[key], after[key])]
+    assert len(differ) > len(before) / 2
+    make_pipeline((name, tmp_path)).initialize(lambda: make_examples(spacy.blank("en")))

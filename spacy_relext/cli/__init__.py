@@ -8,4 +8,4 @@ relext = typer.Typer(
 )
 app.add_typer(relext)
 
-from . import convert, debug_data, evaluate, extract, graph, render  # noqa: E402, F401
+from . import convert, debug_data, evaluate, extract, graph, pretrain, render  # noqa: E402, F401

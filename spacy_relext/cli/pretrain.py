@@ -1,0 +1,150 @@
+"""python -m spacy relext pretrain"""
+
+from pathlib import Path
+from statistics import mean
+from typing import Iterable, Iterator, List, Union
+
+import torch
+import typer
+from spacy.cli._util import setup_gpu
+from spacy.tokens import DocBin
+from spacy.util import fix_random_seed
+from spacy.vocab import Vocab
+from tqdm import tqdm
+from wasabi import msg
+
+from ..texts import Fault, Text, read_texts
+from ..transfer.pretraining import MaskedLanguageModel
+from . import relext
+
+SUFFIX = ".spacy"
+
+
+@relext.command("pretrain")
+def pretrain_cli(
+    # fmt: off
+    encoder: str = typer.Argument(..., help="Folder or name of the transformer to go on from"),
+    inputs: List[Path] = typer.Argument(..., help="Texts: .spacy, .txt, .jsonl, .csv, .tsv, or directories of such but .spacy", exists=True),
+    output: Path = typer.Option(..., "--output", "-o", help="Folder to write the encoder to, for `name` of the transformer in a config", file_okay=False),
+    lines: bool = typer.Option(False, "--lines", "-L", help="Each line of a plain text file is a text, instead of the whole file"),
+    text_field: str = typer.Option("text", "--text-field", help="Field of .jsonl objects, or column of tables, that holds the text"),
+    max_epochs: int = typer.Option(20, "--max-epochs", "-e", help="Passes over the texts", min=1),
+    learn_rate: float = typer.Option(1e-4, "--learn-rate", "-r", help="Highest learning rate"),
+    batch_size: int = typer.Option(1000, "--batch-size", "-b", help="Word pieces of a batch, with padding", min=1),
+    window: int = typer.Option(256, "--window", "-w", help="Word pieces that the encoder reads at once; longer texts are cut", min=1),
+    seed: int = typer.Option(0, "--seed", help="Of the order, the masks and new weights"),
+    overwrite: bool = typer.Option(False, "--overwrite", "-F", help="Write to a folder that has files in it"),
+    use_gpu: int = typer.Option(-1, "--gpu-id", "-g", help="GPU ID or -1 for CPU"),
+    # fmt: on
+) -> None:
+    """Pretrain a transformer further on texts like those of the task, annotated or not.
+
+    It learns to guess masked words, and is saved after each epoch. What cannot be read is
+    reported with its file and line, and left out.
+    """
+    setup_gpu(use_gpu, silent=False)
+    # Matrix products in bfloat16 where the CPU has them save much of the time.
+    torch.set_float32_matmul_precision("medium")
+    try:
+        losses = pretrain(
+            encoder,
+            inputs,
+            output,
+            lines=lines,
+            text_field=text_field,
+            max_epochs=max_epochs,
+            learn_rate=learn_rate,
+            batch_size=batch_size,
+            window=window,
+            seed=seed,
+            overwrite=overwrite,
+            use_gpu=use_gpu,
+            silent=False,
+        )
+    except (ValueError, OSError) as error:
+        msg.fail("No encoder pretrained", str(error), exits=1)
+    msg.good(f"Encoder in {output}, loss {losses[0]:.3f} at first, {losses[-1]:.3f} in the end")
+
+
+def pretrain(
+    encoder: str,
+    inputs: Iterable[Path],
+    output: Path,
+    *,
+    lines: bool = False,
+    text_field: str = "text",
+    max_epochs: int = 20,
+    learn_rate: float = 1e-4,
+    batch_size: int = 1000,
+    window: int = 256,
+    seed: int = 0,
+    overwrite: bool = False,
+    use_gpu: int = -1,
+    silent: bool = True,
+) -> List[float]:
+    """Pretrain an encoder further, see `spacy_relext.transfer.pretraining`.
+
+    encoder (str): Folder or name of the encoder.
+    inputs (Iterable[Path]): Corpora of spaCy, and what `spacy_relext.texts` reads.
+    output (Path): Folder to write it to.
+    lines (bool): Whether each line of a plain text file is a text.
+    text_field (str): Where the text is in JSON objects and tables.
+    max_epochs (int): Passes over the texts.
+    learn_rate (float): The highest learning rate.
+    batch_size (int): Size of a batch, in word pieces with padding.
+    window (int): Longest piece of text that is read at once, in word pieces.
+    seed (int): Of the order, the masks and new weights.
+    overwrite (bool): Whether the folder may have files in it.
+    use_gpu (int): GPU ID, or -1 for CPU.
+    silent (bool): Whether to print nothing.
+    RETURNS (List[float]): The mean loss of each epoch.
+    RAISES (ValueError): Where there is no text, the folder has files in it, or the encoder
+        cannot guess words.
+    """
+    if not overwrite and output.exists() and any(output.iterdir()):
+        raise ValueError(f"{output} has files in it; --overwrite writes there")
+    fix_random_seed(seed)
+    model = MaskedLanguageModel(encoder, "cpu" if use_gpu < 0 else f"cuda:{use_gpu}")
+    texts = _read(inputs, lines, text_field, silent)
+    windows = model.cut(texts, window)
+    if not windows:
+        raise ValueError("There is no text to learn from")
+    n_steps = model.count_steps(windows, max_epochs, batch_size)
+    if not silent:
+        msg.info(f"{sum(map(len, windows))} word pieces, {len(windows)} windows of text")
+    steps = model.train(
+        windows, max_epochs=max_epochs, size=batch_size, learn_rate=learn_rate
+    )
+    losses: List[List[float]] = []
+    with tqdm(total=n_steps, unit=" steps", disable=silent) as bar:
+        for epoch, loss in steps:
+            if epoch > len(losses):
+                if losses:
+                    model.to_disk(output)
+                losses.append([])
+            losses[-1].append(loss)
+            bar.set_postfix(epoch=epoch, loss=f"{mean(losses[-1]):.3f}")
+            bar.update()
+    model.to_disk(output)
+    return [mean(of_epoch) for of_epoch in losses]
+
+
+def _read(
+    inputs: Iterable[Path], lines: bool, text_field: str, silent: bool
+) -> Iterator[str]:
+    vocab = Vocab()
+    others = []
+    for path in inputs:
+        if path.suffix == SUFFIX:
+            for doc in DocBin().from_disk(path).get_docs(vocab):
+                yield doc.text
+        else:
+            others.append(path)
+    found: Iterable[Union[Text, Fault]] = read_texts(
+        others, lines=lines, text_field=text_field
+    )
+    for text in found:
+        if isinstance(text, Text):
+            yield text.text
+        elif not silent:
+            msg.warn(f"{text.source}: {text.reason}")

@@ -1,0 +1,189 @@
+"""Pretrain an encoder further, on texts like those of the task, before it is trained.
+
+Masked language modelling (Devlin et al. 2019, "BERT") on the texts of the task, or of its
+domain, helps most where few of them are annotated (Gururangan et al. 2020, "Don't Stop
+Pretraining"). spaCy's own `pretrain` is for a tok2vec.
+"""
+
+import random
+from contextlib import contextmanager
+from math import ceil
+from pathlib import Path
+from typing import Any, Iterable, Iterator, List, Sequence, Tuple, Union
+
+import torch
+from spacy.training.batchers import minibatch_by_padded_size
+from torch import Tensor, nn
+from transformers import (
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    DataCollatorForLanguageModeling,
+    get_linear_schedule_with_warmup,
+)
+from transformers.utils import logging
+
+# Share of the word pieces that are to be guessed, as in BERT.
+MASKED = 0.15
+WARMUP = 0.1
+GRAD_CLIP = 1.0
+WEIGHT_DECAY = 0.01
+# What the rate is multiplied by for weights that the checkpoint lacks: many encoders come
+# without the output layer that they were pretrained with.
+NEW_FACTOR = 5.0
+# What PyTorch's loss leaves out.
+NO_TARGET = -100
+
+# The ids of the word pieces of a piece of text.
+Window = List[int]
+
+
+class MaskedLanguageModel:
+    """An encoder that guesses word pieces from those around them."""
+
+    def __init__(self, encoder: Union[str, Path], device: str = "cpu") -> None:
+        """Load the encoder.
+
+        encoder (Union[str, Path]): Folder or name of the model, as Hugging Face's.
+        device (str): Where it is trained, as PyTorch calls it.
+        RAISES (ValueError): Where it has no mask, as encoders of one direction.
+        """
+        self.source = str(encoder)
+        self.tokenizer = AutoTokenizer.from_pretrained(self.source)
+        if self.tokenizer.mask_token is None:
+            raise ValueError(f"{self.source} has no token for what is masked")
+        with _quiet():
+            self.model, found = AutoModelForMaskedLM.from_pretrained(
+                self.source, output_loading_info=True
+            )
+        self.model.to(device)
+        self._new = set(found["missing_keys"])
+        self._collate = DataCollatorForLanguageModeling(
+            self.tokenizer, mlm_probability=MASKED
+        )
+
+    def cut(self, texts: Iterable[str], length: int = 256) -> List[Window]:
+        """Cut texts into windows that the encoder can read.
+
+        texts (Iterable[str]): The texts.
+        length (int): Length of a window at the most, in word pieces.
+        RETURNS (List[List[int]]): The windows, those without any word left out.
+        RAISES (ValueError): Where the length has no room for a word piece.
+        """
+        tokenizer = self.tokenizer
+        n_pieces = length - tokenizer.num_special_tokens_to_add()
+        if n_pieces < 1:
+            raise ValueError(f"A window of {length} word pieces has no room for any")
+        windows = []
+        for text in texts:
+            # Not the words, whose number may be above what the encoder can read at once.
+            pieces = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+            windows.extend(
+                tokenizer.build_inputs_with_special_tokens(pieces[i : i + n_pieces])
+                for i in range(0, len(pieces), n_pieces)
+            )
+        return windows
+
+    def count_steps(self, windows: Sequence[Window], max_epochs: int, size: int) -> int:
+        """Number of batches of a training; how many a shuffled epoch has differs little.
+
+        windows (Sequence[List[int]]): What is learnt from.
+        max_epochs (int): Number of passes.
+        size (int): Size of a batch, in word pieces with padding.
+        RETURNS (int): The number.
+        """
+        return max_epochs * len(list(_batch(windows, size)))
+
+    def train(
+        self,
+        windows: Sequence[Window],
+        *,
+        max_epochs: int = 10,
+        size: int = 1000,
+        learn_rate: float = 1e-4,
+    ) -> Iterator[Tuple[int, float]]:
+        """Learn from windows of text. The rate rises for a tenth of the steps, and falls
+        to 0 from there.
+
+        windows (Sequence[List[int]]): What is learnt from.
+        max_epochs (int): Number of passes.
+        size (int): Size of a batch, in word pieces with padding.
+        learn_rate (float): The highest learning rate.
+        YIELDS (Tuple[int, float]): After each step the epoch, from 1, and the loss: the
+            cross-entropy of a masked word piece, in nats.
+        """
+        n_steps = self.count_steps(windows, max_epochs, size)
+        optimizer = torch.optim.AdamW(self._groups(learn_rate), weight_decay=WEIGHT_DECAY)
+        schedule = get_linear_schedule_with_warmup(
+            optimizer, ceil(WARMUP * n_steps), n_steps
+        )
+        self.model.train()
+        for epoch in range(1, max_epochs + 1):
+            for batch in _batch(random.sample(windows, len(windows)), size):
+                loss = self._get_loss(batch)
+                loss.backward()
+                nn.utils.clip_grad_norm_(self.model.parameters(), GRAD_CLIP)
+                optimizer.step()
+                schedule.step()
+                optimizer.zero_grad()
+                yield epoch, loss.item()
+
+    def to_disk(self, path: Path) -> None:
+        """Save the encoder, without the layer that guesses, and its tokenizer.
+
+        path (Path): A folder, for `name` of a transformer's config.
+        """
+        with _quiet():
+            encoder = AutoModel.from_pretrained(self.source)
+        # What the guessing has no use for, as BERT's pooler, stays as it was.
+        encoder.load_state_dict(self.model.base_model.state_dict(), strict=False)
+        encoder.save_pretrained(path)
+        self.tokenizer.save_pretrained(path)
+        vocab_file = getattr(self.tokenizer, "vocab_file", None)
+        if vocab_file and Path(vocab_file).is_file():
+            # spacy-transformers opens it, and without sentencepiece it is not saved.
+            self.tokenizer.save_vocabulary(str(path))
+
+    def _groups(self, learn_rate: float) -> List[dict]:
+        new, old = [], []
+        for name, weights in self.model.named_parameters():
+            (new if name in self._new else old).append(weights)
+        groups = [(old, learn_rate), (new, NEW_FACTOR * learn_rate)]
+        return [{"params": params, "lr": rate} for params, rate in groups if params]
+
+    def _get_loss(self, windows: Sequence[Window]) -> Tensor:
+        device = self.model.device
+        batch = self._collate([{"input_ids": window} for window in windows]).to(device)
+        targets = batch.pop("labels")
+        masked = targets != NO_TARGET
+
+        def select(encoder: nn.Module, inputs: Any, output: Any) -> Any:
+            output.last_hidden_state = output.last_hidden_state[masked]
+            return output
+
+        # Most of the time would go into scores of the whole vocabulary for word pieces
+        # that are not to be guessed.
+        hook = self.model.base_model.register_forward_hook(select)
+        try:
+            with torch.autocast("cuda", torch.bfloat16, enabled=device.type == "cuda"):
+                logits = self.model(**batch).logits
+        finally:
+            hook.remove()
+        # The sum of nothing is 0, its mean is no number.
+        loss = nn.functional.cross_entropy(logits.float(), targets[masked], reduction="sum")
+        return loss / max(1, int(masked.sum()))
+
+
+def _batch(windows: Sequence[Window], size: int) -> Iterator[List[Window]]:
+    return minibatch_by_padded_size(windows, size, get_length=len)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warning that some weights are new, or not used."""
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)

@@ -1,0 +1,79 @@
+import json
+
+import pytest
+import spacy
+from spacy.cli import app
+from spacy.tokens import DocBin
+from transformers import AutoModel
+from typer.testing import CliRunner
+
+import spacy_relext.cli  # noqa: F401
+from spacy_relext.cli.pretrain import pretrain
+
+TEXT = "ab cd ef gh ij kl"
+
+
+def run(*args):
+    return CliRunner().invoke(app, ["relext", "pretrain", *map(str, args)])
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    nlp = spacy.blank("en")
+    path = tmp_path / "train.spacy"
+    DocBin(docs=[nlp(TEXT), nlp("mn op")]).to_disk(path)
+    return path
+
+
+def test_reads_corpora_and_texts_and_says_what_it_cannot(tiny_encoder, corpus, tmp_path):
+    texts = tmp_path / "more.jsonl"
+    texts.write_text(f"{json.dumps({'text': TEXT})}\nno JSON\n")
+    output = tmp_path / "encoder"
+    result = run(tiny_encoder, corpus, texts, "--output", output, "--max-epochs", 2)
+    assert result.exit_code == 0, result.output
+    # Two letters are a word piece; [CLS] and [SEP] of three texts.
+    assert "20 word pieces, 3 windows" in result.output
+    assert "more.jsonl:2" in result.output and "Encoder in" in result.output
+    assert AutoModel.from_pretrained(output).config.hidden_size == 32
+
+
+def test_a_folder_with_files_in_it_is_left_alone(tiny_encoder, corpus, tmp_path):
+    output = tmp_path / "encoder"
+    output.mkdir()
+    (output / "mine.txt").touch()
+    result = run(tiny_encoder, corpus, "--output", output, "--max-epochs", 1)
+    assert result.exit_code == 1 and "--overwrite" in result.output
+    assert [path.name for path in output.iterdir()] == ["mine.txt"]
+    result = run(tiny_encoder, corpus, "-o", output, "--max-epochs", 1, "--overwrite")
+    assert result.exit_code == 0 and (output / "config.json").exists()
+
+
+def test_nothing_to_learn_from_is_an_error(tiny_encoder, tmp_path):
+    empty = tmp_path / "empty.txt"
+    empty.write_text("  ")
+    result = run(tiny_encoder, empty, "--output", tmp_path / "encoder")
+    assert result.exit_code == 1 and "no text to learn from" in result.output
+
+
+def test_no_such_encoder(corpus, tmp_path):
+    result = run(tmp_path / "nowhere", corpus, "--output", tmp_path / "encoder")
+    assert result.exit_code == 1 and "nowhere" in result.output
+
+
+def test_what_an_interruption_leaves_is_the_epoch_before(
+    tiny_encoder, corpus, tmp_path, monkeypatch
+):
+    from spacy_relext.cli.pretrain import MaskedLanguageModel
+
+    train = MaskedLanguageModel.train
+
+    def interrupted(*args, **kwargs):
+        for epoch, loss in train(*args, **kwargs):
+            if epoch == 3:
+                raise KeyboardInterrupt
+            yield epoch, loss
+
+    monkeypatch.setattr(MaskedLanguageModel, "train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(str(tiny_encoder), [corpus], tmp_path / "encoder", max_epochs=5)
+    assert AutoModel.from_pretrained(tmp_path / "encoder").config.hidden_size == 32

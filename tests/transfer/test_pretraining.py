@@ -1,0 +1,109 @@
+import pytest
+import spacy
+import torch
+from spacy.util import fix_random_seed
+from transformers import AutoModel, BertConfig, BertForMaskedLM, BertTokenizerFast
+
+from spacy_relext.transfer.pretraining import MaskedLanguageModel
+
+# Each word is known from that before it.
+TEXTS = ["ab cd ef gh ij kl mn op qr st"] * 40
+
+
+@pytest.fixture
+def encoder(tiny_encoder):
+    fix_random_seed(0)
+    return MaskedLanguageModel(tiny_encoder)
+
+
+def learn(model, **options):
+    options = {"max_epochs": 20, "size": 200, "learn_rate": 5e-3, **options}
+    return list(model.train(model.cut(TEXTS), **options))
+
+
+def weights(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def test_what_is_masked_is_guessed_from_what_is_around_it(encoder):
+    losses = [loss for _, loss in learn(encoder)]
+    chance = torch.log(torch.tensor(float(len(encoder.tokenizer))))
+    assert losses[0] > 0.8 * chance
+    assert sum(losses[-10:]) / 10 < 0.5 * losses[0]
+
+
+def test_the_words_asked_for_are_not_shown(encoder, monkeypatch):
+    """Or there would be nothing to learn: those that are masked, nearly all of them."""
+    seen = []
+    forward = encoder.model.forward
+    monkeypatch.setattr(
+        encoder.model, "forward", lambda **batch: seen.append(batch) or forward(**batch)
+    )
+    windows = encoder.cut(TEXTS)
+    list(encoder.train(windows, max_epochs=1, size=100_000))
+    (batch,) = seen
+    ids, original = batch["input_ids"], torch.tensor(windows)
+    share = (ids != original).float().mean()
+    assert 0.08 < share < 0.2
+    assert (ids[:, 0] == original[:, 0]).all() and (ids[:, -1] == original[:, -1]).all()
+
+
+def test_saved_encoder_is_read_by_a_pipeline(encoder, tiny_encoder, tmp_path):
+    before = weights(AutoModel.from_pretrained(tiny_encoder))
+    learn(encoder, max_epochs=1)
+    encoder.to_disk(tmp_path)
+    after = weights(AutoModel.from_pretrained(tmp_path))
+    assert set(before) == set(after)
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    # Nothing is guessed from BERT's pooler.
+    assert changed == {name for name in before if not name.startswith("pooler")}
+    for name, value in encoder.model.base_model.state_dict().items():
+        assert torch.equal(value, after[name])
+    nlp = spacy.blank("en")
+    model = {"@architectures": "spacy-transformers.TransformerModel.v3", "name": str(tmp_path)}
+    nlp.add_pipe("transformer", config={"model": model})
+    nlp.initialize()
+    assert nlp("ab cd")._.trf_data.model_output.last_hidden_state.shape[-1] == 32
+
+
+def test_same_seed_same_weights(tiny_encoder):
+    results = []
+    for seed in (0, 0, 1):
+        fix_random_seed(seed)
+        model = MaskedLanguageModel(tiny_encoder)
+        results.append([loss for _, loss in learn(model, max_epochs=2)])
+    assert results[0] == results[1] != results[2]
+
+
+def test_new_weights_learn_faster_than_those_of_a_checkpoint(tiny_encoder, tmp_path):
+    old, new = MaskedLanguageModel(tiny_encoder)._groups(1e-3)
+    assert (old["lr"], new["lr"]) == (1e-3, 5e-3)
+    # Its output layer and no more: the embeddings, which it shares, are old.
+    n_new = sum(weights.numel() for weights in new["params"])
+    assert n_new == 32 * 32 + 3 * 32 + len(BertTokenizerFast.from_pretrained(tiny_encoder))
+    config = BertConfig.from_pretrained(tiny_encoder)
+    BertForMaskedLM(config).save_pretrained(tmp_path)
+    BertTokenizerFast.from_pretrained(tiny_encoder).save_pretrained(tmp_path)
+    (group,) = MaskedLanguageModel(tmp_path)._groups(1e-3)
+    assert group["lr"] == 1e-3
+
+
+def test_long_texts_are_cut_and_nothing_is_lost(encoder):
+    text = " ".join(TEXTS)
+    windows = encoder.cut([text, "", "  "], length=12)
+    tokenizer = encoder.tokenizer
+    assert all(len(window) <= 12 for window in windows)
+    assert {window[0] for window in windows} == {tokenizer.cls_token_id}
+    inner = [piece for window in windows for piece in window[1:-1]]
+    assert inner == tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
+def test_window_without_room_is_an_error(encoder):
+    with pytest.raises(ValueError, match="window of 2 word pieces has no room"):
+        encoder.cut(TEXTS, length=2)
+
+
+def test_nothing_masked_is_no_error(encoder):
+    """As happens with a single word."""
+    losses = [loss for _, loss in encoder.train(encoder.cut(["ab"] * 20), max_epochs=1, size=3)]
+    assert 0.0 in losses and all(0 <= loss < 100 for loss in losses)
