@@ -77,3 +77,13 @@ def test_what_an_interruption_leaves_is_the_epoch_before(
     with pytest.raises(KeyboardInterrupt):
         pretrain(str(tiny_encoder), [corpus], tmp_path / "encoder", max_epochs=5)
     assert AutoModel.from_pretrained(tmp_path / "encoder").config.hidden_size == 32
+
+
+def test_the_seed_decides(tiny_encoder, corpus, tmp_path):
+    def losses(seed):
+        output = tmp_path / "encoder"
+        options = {"max_epochs": 2, "seed": seed, "overwrite": True}
+        return pretrain(str(tiny_encoder), [corpus], output, **options)
+
+    first = losses(0)
+    assert losses(0) == first != losses(1)
