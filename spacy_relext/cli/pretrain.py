@@ -10,6 +10,7 @@ from spacy.cli._util import setup_gpu
 from spacy.tokens import DocBin
 from spacy.util import fix_random_seed
 from spacy.vocab import Vocab
+from thinc.util import get_torch_default_device
 from tqdm import tqdm
 from wasabi import msg
 
@@ -42,7 +43,6 @@ def pretrain_cli(
     It learns to guess masked words, and is saved after each epoch. What cannot be read is
     reported with its file and line, and left out.
     """
-    setup_gpu(use_gpu, silent=False)
     # Matrix products in bfloat16 where the CPU has them save much of the time.
     torch.set_float32_matmul_precision("medium")
     try:
@@ -103,8 +103,9 @@ def pretrain(
     """
     if not overwrite and output.exists() and any(output.iterdir()):
         raise ValueError(f"{output} has files in it; --overwrite writes there")
+    setup_gpu(use_gpu, silent=silent)
     fix_random_seed(seed)
-    model = MaskedLanguageModel(encoder, "cpu" if use_gpu < 0 else f"cuda:{use_gpu}")
+    model = MaskedLanguageModel(encoder, get_torch_default_device())
     texts = _read(inputs, lines, text_field, silent)
     windows = model.cut(texts, window)
     if not windows:

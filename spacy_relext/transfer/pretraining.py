@@ -41,11 +41,13 @@ Window = List[int]
 class MaskedLanguageModel:
     """An encoder that guesses word pieces from those around them."""
 
-    def __init__(self, encoder: Union[str, Path], device: str = "cpu") -> None:
+    def __init__(
+        self, encoder: Union[str, Path], device: Union[str, torch.device] = "cpu"
+    ) -> None:
         """Load the encoder.
 
         encoder (Union[str, Path]): Folder or name of the model, as Hugging Face's.
-        device (str): Where it is trained, as PyTorch calls it.
+        device (Union[str, torch.device]): Where it is trained.
         RAISES (ValueError): Where it has no mask, as encoders of one direction.
         """
         self.source = str(encoder)
