@@ -1,7 +1,6 @@
 """python -m spacy relext pretrain"""
 
 from pathlib import Path
-from statistics import mean
 from typing import Iterable, Iterator, List, Union
 
 import torch
@@ -116,18 +115,21 @@ def pretrain(
     steps = model.train(
         windows, max_epochs=max_epochs, size=batch_size, learn_rate=learn_rate
     )
-    losses: List[List[float]] = []
+    losses: List[float] = []
+    total, n_done = 0.0, 0
     with tqdm(total=n_steps, unit=" steps", disable=silent) as bar:
         for epoch, loss in steps:
             if epoch > len(losses):
                 if losses:
                     model.to_disk(output)
-                losses.append([])
-            losses[-1].append(loss)
-            bar.set_postfix(epoch=epoch, loss=f"{mean(losses[-1]):.3f}")
+                losses.append(loss)
+                total, n_done = 0.0, 0
+            total, n_done = total + loss, n_done + 1
+            losses[-1] = total / n_done
+            bar.set_postfix(epoch=epoch, loss=f"{losses[-1]:.3f}")
             bar.update()
     model.to_disk(output)
-    return [mean(of_epoch) for of_epoch in losses]
+    return losses
 
 
 def _read(

@@ -70,9 +70,17 @@ class MaskedLanguageModel:
         texts (Iterable[str]): The texts.
         length (int): Length of a window at the most, in word pieces.
         RETURNS (List[List[int]]): The windows, those without any word left out.
-        RAISES (ValueError): Where the length has no room for a word piece.
+        RAISES (ValueError): Where the length has no room for a word piece, or is above
+            what the encoder reads.
         """
         tokenizer = self.tokenizer
+        # Not all tokenizers know it, and not all configs have it.
+        longest = getattr(self.model.config, "max_position_embeddings", length)
+        longest = min(longest, tokenizer.model_max_length)
+        if length > longest:
+            raise ValueError(
+                f"{self.source} reads at most {longest} word pieces, found: {length}"
+            )
         n_pieces = length - tokenizer.num_special_tokens_to_add()
         if n_pieces < 1:
             raise ValueError(f"A window of {length} word pieces has no room for any")

@@ -103,6 +103,12 @@ def test_window_without_room_is_an_error(encoder):
         encoder.cut(TEXTS, length=2)
 
 
+def test_window_longer_than_the_encoder_reads_is_an_error(encoder):
+    with pytest.raises(ValueError, match="reads at most 256 word pieces, found: 257"):
+        encoder.cut(TEXTS, length=257)
+    assert encoder.cut([" ".join(TEXTS)], length=256)
+
+
 def test_nothing_masked_is_no_error(encoder):
     """As happens with a single word."""
     losses = [loss for _, loss in encoder.train(encoder.cut(["ab"] * 20), max_epochs=1, size=3)]
