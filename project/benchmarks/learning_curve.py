@@ -16,7 +16,7 @@ from wasabi import msg
 
 from methods import CONTINUED, ENCODERS, get_settings
 from parts import check_share, write_part
-from settings import as_markdown, as_percent, check_names, summarise
+from settings import as_markdown, as_percent, check_names, read_settings, summarise
 from tasks import TASKS
 from training import run
 
@@ -41,6 +41,9 @@ def main(
     ),
     seeds: List[int] = typer.Option(
         [0, 1, 2], "--seed", help="Seed, can be repeated; the first for large shares"
+    ),
+    options: List[str] = typer.Option(
+        [], "--set", help="name=value where a method says nothing, can be repeated"
     ),
     gpu_id: int = typer.Option(-1, help="GPU, -1 for the CPU"),
 ) -> None:
@@ -71,7 +74,7 @@ def main(
                 watch_path=corpus / name / f"{task.watch}.spacy",
                 test_path=corpus / name / "test.spacy",
                 seed=seed,
-                settings=get_settings(recipe, task.settings),
+                settings=get_settings(recipe, {**task.settings, **read_settings(options)}),
                 config_path=recipe.config,
                 min_steps=recipe.min_steps,
                 gpu_id=gpu_id,

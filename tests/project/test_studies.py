@@ -84,6 +84,7 @@ def test_study_is_resumed(load, corpus, tmp_path, monkeypatch, capsys):
 
     def run(task, output, *, train_path, seed, settings, **_):
         calls.append((output.parent.name, output.stem, len(read(train_path))))
+        assert settings["training.dropout"] == 0.25
         if len(calls) == 3:
             raise KeyboardInterrupt
         return {"figure": len(calls) / 16}
@@ -97,6 +98,7 @@ def test_study_is_resumed(load, corpus, tmp_path, monkeypatch, capsys):
         methods=["frozen", "fine-tuned"],
         shares=[1.0, 0.1],
         seeds=[0, 1],
+        options=["training.dropout=0.25"],
         gpu_id=-1,
     )
     with pytest.raises(KeyboardInterrupt):
