@@ -223,7 +223,7 @@ def test_is_pretrained_further(encoder, tmp_path):
             MaskedLanguageModel(path)
         return
     model = MaskedLanguageModel(path)
-    windows = model.cut(["ab cd ef gh ij kl mn op"] * 4, length=32)
+    windows = model.cut(["ab cd ef gh ij kl mn op"] * 4, window=32)
     model.model.eval()
     torch.manual_seed(1)
     loss = model._get_loss(windows)

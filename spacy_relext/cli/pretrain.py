@@ -1,7 +1,7 @@
 """python -m spacy relext pretrain"""
 
 from pathlib import Path
-from typing import Iterable, Iterator, List, Union
+from typing import Iterable, Iterator, List
 
 import torch
 import typer
@@ -13,7 +13,7 @@ from thinc.util import get_torch_default_device
 from tqdm import tqdm
 from wasabi import msg
 
-from ..texts import Fault, Text, read_texts
+from ..texts import Text, read_texts
 from ..transfer.pretraining import MaskedLanguageModel
 from . import relext
 
@@ -113,7 +113,7 @@ def pretrain(
     if not silent:
         msg.info(f"{sum(map(len, windows))} word pieces, {len(windows)} windows of text")
     steps = model.train(
-        windows, max_epochs=max_epochs, size=batch_size, learn_rate=learn_rate
+        windows, max_epochs=max_epochs, batch_size=batch_size, learn_rate=learn_rate
     )
     losses: List[float] = []
     total, n_done = 0.0, 0
@@ -143,10 +143,7 @@ def _read(
                 yield doc.text
         else:
             others.append(path)
-    found: Iterable[Union[Text, Fault]] = read_texts(
-        others, lines=lines, text_field=text_field
-    )
-    for text in found:
+    for text in read_texts(others, lines=lines, text_field=text_field):
         if isinstance(text, Text):
             yield text.text
         elif not silent:

@@ -64,29 +64,29 @@ class MaskedLanguageModel:
             self.tokenizer, mlm_probability=MASKED
         )
 
-    def cut(self, texts: Iterable[str], length: int = 256) -> List[Window]:
+    def cut(self, texts: Iterable[str], window: int = 256) -> List[Window]:
         """Cut texts into windows that the encoder can read.
 
         texts (Iterable[str]): The texts.
-        length (int): Length of a window at the most, in word pieces.
+        window (int): Length of a window at the most, in word pieces.
         RETURNS (List[List[int]]): The windows, those without any word left out.
-        RAISES (ValueError): Where the length has no room for a word piece, or is above
+        RAISES (ValueError): Where a window has no room for a word piece, or is above
             what the encoder reads.
         """
         tokenizer = self.tokenizer
         # Not all tokenizers know it, and not all configs have it.
-        longest = getattr(self.model.config, "max_position_embeddings", length)
+        longest = getattr(self.model.config, "max_position_embeddings", window)
         longest = min(longest, tokenizer.model_max_length)
-        if length > longest:
+        if window > longest:
             raise ValueError(
-                f"{self.source} reads at most {longest} word pieces, found: {length}"
+                f"{self.source} reads at most {longest} word pieces, found: {window}"
             )
-        n_pieces = length - tokenizer.num_special_tokens_to_add()
+        n_pieces = window - tokenizer.num_special_tokens_to_add()
         if n_pieces < 1:
-            raise ValueError(f"A window of {length} word pieces has no room for any")
+            raise ValueError(f"A window of {window} word pieces has no room for any")
         windows = []
         for text in texts:
-            # Not the words, whose number may be above what the encoder can read at once.
+            # Not verbose, or it would warn of texts that are too long, which are cut here.
             pieces = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
             windows.extend(
                 tokenizer.build_inputs_with_special_tokens(pieces[i : i + n_pieces])
@@ -94,22 +94,24 @@ class MaskedLanguageModel:
             )
         return windows
 
-    def count_steps(self, windows: Sequence[Window], max_epochs: int, size: int) -> int:
+    def count_steps(
+        self, windows: Sequence[Window], max_epochs: int, batch_size: int
+    ) -> int:
         """Number of batches of a training; how many a shuffled epoch has differs little.
 
         windows (Sequence[List[int]]): What is learnt from.
         max_epochs (int): Number of passes.
-        size (int): Size of a batch, in word pieces with padding.
+        batch_size (int): Size of a batch, in word pieces with padding.
         RETURNS (int): The number.
         """
-        return max_epochs * len(list(_batch(windows, size)))
+        return max_epochs * len(list(_batch(windows, batch_size)))
 
     def train(
         self,
         windows: Sequence[Window],
         *,
-        max_epochs: int = 10,
-        size: int = 1000,
+        max_epochs: int = 20,
+        batch_size: int = 1000,
         learn_rate: float = 1e-4,
     ) -> Iterator[Tuple[int, float]]:
         """Learn from windows of text. The rate rises for a tenth of the steps, and falls
@@ -117,19 +119,19 @@ class MaskedLanguageModel:
 
         windows (Sequence[List[int]]): What is learnt from.
         max_epochs (int): Number of passes.
-        size (int): Size of a batch, in word pieces with padding.
+        batch_size (int): Size of a batch, in word pieces with padding.
         learn_rate (float): The highest learning rate.
         YIELDS (Tuple[int, float]): After each step the epoch, from 1, and the loss: the
             cross-entropy of a masked word piece, in nats.
         """
-        n_steps = self.count_steps(windows, max_epochs, size)
+        n_steps = self.count_steps(windows, max_epochs, batch_size)
         optimizer = torch.optim.AdamW(self._groups(learn_rate), weight_decay=WEIGHT_DECAY)
         schedule = get_linear_schedule_with_warmup(
             optimizer, ceil(WARMUP * n_steps), n_steps
         )
         self.model.train()
         for epoch in range(1, max_epochs + 1):
-            for batch in _batch(random.sample(windows, len(windows)), size):
+            for batch in _batch(random.sample(windows, len(windows)), batch_size):
                 loss = self._get_loss(batch)
                 loss.backward()
                 nn.utils.clip_grad_norm_(self.model.parameters(), GRAD_CLIP)
@@ -184,8 +186,8 @@ class MaskedLanguageModel:
         return loss / max(1, int(masked.sum()))
 
 
-def _batch(windows: Sequence[Window], size: int) -> Iterator[List[Window]]:
-    return minibatch_by_padded_size(windows, size, get_length=len)
+def _batch(windows: Sequence[Window], batch_size: int) -> Iterator[List[Window]]:
+    return minibatch_by_padded_size(windows, batch_size, get_length=len)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ def encoder(tiny_encoder):
 
 
 def learn(model, **options):
-    options = {"max_epochs": 20, "size": 200, "learn_rate": 5e-3, **options}
+    options = {"max_epochs": 20, "batch_size": 200, "learn_rate": 5e-3, **options}
     return list(model.train(model.cut(TEXTS), **options))
 
 
@@ -40,7 +40,7 @@ def test_the_words_asked_for_are_not_shown(encoder, monkeypatch):
         encoder.model, "forward", lambda **batch: seen.append(batch) or forward(**batch)
     )
     windows = encoder.cut(TEXTS)
-    list(encoder.train(windows, max_epochs=1, size=100_000))
+    list(encoder.train(windows, max_epochs=1, batch_size=100_000))
     (batch,) = seen
     ids, original = batch["input_ids"], torch.tensor(windows)
     share = (ids != original).float().mean()
@@ -90,7 +90,7 @@ def test_new_weights_learn_faster_than_those_of_a_checkpoint(tiny_encoder, tmp_p
 
 def test_long_texts_are_cut_and_nothing_is_lost(encoder):
     text = " ".join(TEXTS)
-    windows = encoder.cut([text, "", "  "], length=12)
+    windows = encoder.cut([text, "", "  "], window=12)
     tokenizer = encoder.tokenizer
     assert all(len(window) <= 12 for window in windows)
     assert {window[0] for window in windows} == {tokenizer.cls_token_id}
@@ -100,16 +100,16 @@ def test_long_texts_are_cut_and_nothing_is_lost(encoder):
 
 def test_window_without_room_is_an_error(encoder):
     with pytest.raises(ValueError, match="window of 2 word pieces has no room"):
-        encoder.cut(TEXTS, length=2)
+        encoder.cut(TEXTS, window=2)
 
 
 def test_window_longer_than_the_encoder_reads_is_an_error(encoder):
     with pytest.raises(ValueError, match="reads at most 256 word pieces, found: 257"):
-        encoder.cut(TEXTS, length=257)
-    assert encoder.cut([" ".join(TEXTS)], length=256)
+        encoder.cut(TEXTS, window=257)
+    assert encoder.cut([" ".join(TEXTS)], window=256)
 
 
 def test_nothing_masked_is_no_error(encoder):
     """As happens with a single word."""
-    losses = [loss for _, loss in encoder.train(encoder.cut(["ab"] * 20), max_epochs=1, size=3)]
+    losses = [loss for _, loss in encoder.train(encoder.cut(["ab"] * 20), max_epochs=1, batch_size=3)]
     assert 0.0 in losses and all(0 <= loss < 100 for loss in losses)
