@@ -85,6 +85,7 @@ def test_single_label_takes_the_best_that_beats_no_relation_or_reaches_the_thres
     assert found() == [[0, 1]]
     # Below, what no-relation beats is found too.
     assert found(0.25) == [[0, 1], [1, 1]]
+    assert found(0.0) == [[0, 1], [1, 1], [2, 0]]
     assert found(0.5) == []
 
 
