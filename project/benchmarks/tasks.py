@@ -189,6 +189,7 @@ TASKS = {
             "training.max_epochs": 8,
             f"{COMPONENT}.pairs.@misc": "spacy-relext.entity_types.v1",
         },
+        best={"training.optimizer": layerwise_adam(1.0, 5.0, warmup_linear(2e-4))},
     ),
     "rel_component": Task(
         figure="rels_f",
