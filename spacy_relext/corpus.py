@@ -5,7 +5,7 @@ from typing import Callable, Iterable, Iterator, List, Optional
 
 from spacy.errors import Errors
 from spacy.language import Language
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Corpus, Example
 from spacy.util import filter_spans, registry
 
@@ -54,6 +54,21 @@ def create_entity_corpus(
             yield example
 
     return read
+
+
+def read_doc_bin(path: Path) -> DocBin:
+    """Read a .spacy file.
+
+    path (Path): The file.
+    RETURNS (DocBin): The docs in it.
+    RAISES (ValueError): Where it is none.
+    """
+    try:
+        return DocBin().from_disk(path)
+    # Whatever zlib, msgpack and DocBin itself say of other bytes.
+    except Exception as error:
+        reason = f"no docs of spaCy's: {type(error).__name__}: {error}"
+        raise ValueError(reason) from None
 
 
 def hand_entities_over(example: Example, spans_key: Optional[str] = None) -> None:

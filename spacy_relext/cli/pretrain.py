@@ -1,19 +1,20 @@
 """python -m spacy relext pretrain"""
 
+from itertools import chain
 from pathlib import Path
-from typing import Iterable, Iterator, List
+from typing import Iterable, Iterator, List, Union
 
 import torch
 import typer
 from spacy.cli._util import setup_gpu
-from spacy.tokens import DocBin
 from spacy.util import fix_random_seed
 from spacy.vocab import Vocab
 from thinc.util import get_torch_default_device
 from tqdm import tqdm
 from wasabi import msg
 
-from ..texts import Text, read_texts
+from ..corpus import read_doc_bin
+from ..texts import Fault, Text, read_texts
 from ..transfer.pretraining import MaskedLanguageModel
 from . import relext
 
@@ -135,16 +136,27 @@ def pretrain(
 def _read(
     inputs: Iterable[Path], lines: bool, text_field: str, silent: bool
 ) -> Iterator[str]:
-    vocab = Vocab()
-    others = []
-    for path in inputs:
-        if path.suffix == SUFFIX:
-            for doc in DocBin().from_disk(path).get_docs(vocab):
-                yield doc.text
-        else:
-            others.append(path)
-    for text in read_texts(others, lines=lines, text_field=text_field):
+    inputs = list(inputs)
+    others = [path for path in inputs if path.suffix != SUFFIX]
+    found = chain(
+        _read_corpora([path for path in inputs if path.suffix == SUFFIX]),
+        read_texts(others, lines=lines, text_field=text_field),
+    )
+    for text in found:
         if isinstance(text, Text):
             yield text.text
         elif not silent:
             msg.warn(f"{text.source}: {text.reason}")
+
+
+def _read_corpora(paths: Iterable[Path]) -> Iterator[Union[Text, Fault]]:
+    for path in paths:
+        try:
+            docs = read_doc_bin(path)
+        except ValueError as error:
+            yield Fault(path.as_posix(), str(error))
+            continue
+        # One a file, or the words of all would pile up in it.
+        for number, doc in enumerate(docs.get_docs(Vocab()), 1):
+            source = f"{path.as_posix()}:{number}"
+            yield Text(source, source, doc.text)

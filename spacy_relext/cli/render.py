@@ -6,9 +6,10 @@ from typing import Iterator, List, Optional, Sequence, Set, Tuple
 
 import spacy
 import typer
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
 from wasabi import msg
 
+from ..corpus import read_doc_bin
 from ..records import OVERLAPPING, as_doc, load_records
 from ..relation import get_relations
 from ..visual import render
@@ -116,10 +117,9 @@ def _read(
                 yield doc
             continue
         try:
-            docs = DocBin(store_user_data=True).from_disk(path)
-        # Whatever zlib and msgpack say of other bytes.
-        except Exception as error:
-            raise ValueError(f"{path}: no docs of spaCy's: {error}") from None
+            docs = read_doc_bin(path)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
         for doc in docs.get_docs(vocab):
             group = doc.ents if spans_key is None else doc.spans.get(spans_key, ())
             doc.spans[OVERLAPPING] = list(group)

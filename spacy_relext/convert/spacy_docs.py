@@ -8,9 +8,10 @@ first token, spacy-llm by its position in `doc.ents`, GLiREL by its tokens.
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Tuple, Union
 
-from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
+from ..corpus import read_doc_bin
 from ..grouping import CLUSTERS_PREFIX
 from ..pairs import as_key
 from ..records import get_mentions
@@ -50,11 +51,9 @@ def read_spacy(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
     """
     for file in walk(path, SUFFIXES):
         try:
-            docs = DocBin().from_disk(file)
-        # Whatever zlib, msgpack and DocBin itself say of other bytes.
-        except Exception as error:
-            reason = f"no docs of spaCy's: {type(error).__name__}: {error}"
-            yield Problem(str(file), "document", DROPPED, reason)
+            docs = read_doc_bin(file)
+        except ValueError as error:
+            yield Problem(str(file), "document", DROPPED, str(error))
             continue
         # One a file, or the words of all would pile up in it.
         for number, doc in enumerate(docs.get_docs(Vocab()), 1):

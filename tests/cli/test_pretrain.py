@@ -37,6 +37,16 @@ def test_reads_corpora_and_texts_and_says_what_it_cannot(tiny_encoder, corpus, t
     assert AutoModel.from_pretrained(output).config.hidden_size == 32
 
 
+def test_a_damaged_corpus_is_named_and_left_out(tiny_encoder, corpus, tmp_path):
+    damaged = tmp_path / "damaged.spacy"
+    damaged.write_bytes(corpus.read_bytes()[:-20])
+    output = tmp_path / "encoder"
+    result = run(tiny_encoder, damaged, corpus, "-o", output, "--max-epochs", 1)
+    assert result.exit_code == 0, result.output
+    assert "2 windows" in result.output
+    assert "damaged.spacy: no docs of" in " ".join(result.output.split())
+
+
 def test_a_folder_with_files_in_it_is_left_alone(tiny_encoder, corpus, tmp_path):
     output = tmp_path / "encoder"
     output.mkdir()
