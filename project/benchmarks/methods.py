@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any, Dict, Optional
 
 from settings import COMPONENT, Settings, full_name
-from tasks import LOCAL_ENCODER, POOLED_SCORES, layerwise_adam, warmup_linear
+from tasks import (
+    LAYERWISE,
+    LOCAL_ENCODER,
+    OWN_RATES,
+    POOLED_SCORES,
+    layerwise_adam,
+    warmup_linear,
+)
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 LISTENER = "spacy-transformers.TransformerListener.v1"
@@ -146,14 +153,10 @@ POLICIES = {
     "one-rate": Method("one rate for all", min_steps=MIN_STEPS),
     "own-rates": Method(
         "head at five times the encoder's rate",
-        {OPTIMIZER: layerwise_adam(1.0, 5.0, warmup_linear(2e-4))},
+        OWN_RATES,
         min_steps=MIN_STEPS,
     ),
-    "layerwise": Method(
-        "layer-wise rates",
-        {OPTIMIZER: layerwise_adam(0.8, 1.0, warmup_linear(4e-4))},
-        min_steps=MIN_STEPS,
-    ),
+    "layerwise": Method("layer-wise rates", LAYERWISE, min_steps=MIN_STEPS),
     "unfreezing": Method(
         "gradual unfreezing",
         {"training.before_update": UNFREEZING},
