@@ -1,4 +1,5 @@
 import json
+import zlib
 
 import pytest
 import spacy
@@ -37,9 +38,12 @@ def test_reads_corpora_and_texts_and_says_what_it_cannot(tiny_encoder, corpus, t
     assert AutoModel.from_pretrained(output).config.hidden_size == 32
 
 
-def test_a_damaged_corpus_is_named_and_left_out(tiny_encoder, corpus, tmp_path):
+@pytest.mark.parametrize(
+    "content", [b"no zlib", zlib.compress(b"no msgpack"), zlib.compress(b"\x80")]
+)
+def test_a_damaged_corpus_is_named_and_left_out(content, tiny_encoder, corpus, tmp_path):
     damaged = tmp_path / "damaged.spacy"
-    damaged.write_bytes(corpus.read_bytes()[:-20])
+    damaged.write_bytes(content)
     output = tmp_path / "encoder"
     result = run(tiny_encoder, damaged, corpus, "-o", output, "--max-epochs", 1)
     assert result.exit_code == 0, result.output
