@@ -288,7 +288,8 @@ def test_options_are_those_of_adam():
             assert getattr(ours, name) == getattr(adam, name), name
         ours.step_schedules()
         adam.step_schedules()
-    # Thinc averages no weights of an encoder, and what is saved should be of one time.
+    # Without a callback Thinc finds no averages of an encoder, and what is saved should be
+    # of one time.
     assert vars_of(create_layerwise_adam()) == vars_of(Adam(use_averages=False))
 
 
@@ -302,6 +303,7 @@ def vars_of(optimizer):
         ({"layer_decay": 0.0}, "layer_decay must be above 0 and at most 1, found: 0.0"),
         ({"layer_decay": 1.1}, "layer_decay must be above 0 and at most 1, found: 1.1"),
         ({"head_factor": 0.0}, "head_factor must be above 0, found: 0.0"),
+        ({"average_power": -1.0}, "average_power must be at least 0, found: -1.0"),
     ],
 )
 def test_wrong_options(options, message):
