@@ -15,6 +15,7 @@ from tasks import (
     OWN_RATES,
     POOLED_SCORES,
     layerwise_adam,
+    slanted_triangular,
     warmup_linear,
 )
 
@@ -140,11 +141,6 @@ ENCODERS = {
 }
 
 RATE = "training.optimizer.learn_rate"
-SLANTED = {
-    "@schedules": "spacy-relext.slanted_triangular.v1",
-    "max_rate": 2e-4,
-    "num_steps": 0,
-}
 UNFREEZING = {"@callbacks": "spacy-relext.gradual_unfreezing.v1", "every": 0}
 
 
@@ -162,11 +158,29 @@ POLICIES = {
         {"training.before_update": UNFREEZING},
         min_steps=MIN_STEPS,
     ),
-    "slanted": Method("slanted triangular schedule", {RATE: SLANTED}, min_steps=MIN_STEPS),
+    "slanted": Method(
+        "slanted triangular schedule",
+        {RATE: slanted_triangular(2e-4)},
+        min_steps=MIN_STEPS,
+    ),
+    "averaged": Method(
+        "layer-wise rates that fall to a half, weights averaged",
+        {
+            OPTIMIZER: layerwise_adam(
+                0.8,
+                1.0,
+                slanted_triangular(4e-4, ratio=2.0),
+                use_averages=True,
+                average_power=2.0,
+            ),
+            "initialize": {"after_init": {"@callbacks": "spacy-relext.average_encoder.v1"}},
+        },
+        min_steps=MIN_STEPS,
+    ),
     "all": Method(
         "layer-wise rates, unfreezing and slanted triangular schedule",
         {
-            OPTIMIZER: layerwise_adam(0.8, 1.0, {**SLANTED, "max_rate": 4e-4}),
+            OPTIMIZER: layerwise_adam(0.8, 1.0, slanted_triangular(4e-4)),
             "training.before_update": UNFREEZING,
         },
         min_steps=MIN_STEPS,

@@ -124,12 +124,26 @@ def warmup_linear(initial_rate: float) -> Settings:
     }
 
 
-def layerwise_adam(layer_decay: float, head_factor: float, rate: Settings) -> Settings:
+def slanted_triangular(max_rate: float, **options: float) -> Settings:
+    """Another schedule as a section, its length to be filled in.
+
+    max_rate (float): The highest learning rate.
+    **options (float): More options of spacy-relext.slanted_triangular.v1.
+    RETURNS (Dict[str, Any]): The section.
+    """
+    schedule = "spacy-relext.slanted_triangular.v1"
+    return {"@schedules": schedule, "max_rate": max_rate, "num_steps": 0, **options}
+
+
+def layerwise_adam(
+    layer_decay: float, head_factor: float, rate: Settings, **options: Any
+) -> Settings:
     """An optimizer as a section.
 
     layer_decay (float): As of spacy-relext.layerwise_adam.v1, and so is the next.
     head_factor (float): What the rate of the head is multiplied by.
     rate (Dict[str, Any]): The schedule, a section.
+    **options (Any): More options of the optimizer.
     RETURNS (Dict[str, Any]): The section.
     """
     return {
@@ -141,6 +155,7 @@ def layerwise_adam(layer_decay: float, head_factor: float, rate: Settings) -> Se
         "grad_clip": 1.0,
         "use_averages": False,
         "learn_rate": rate,
+        **options,
     }
 
 
