@@ -13,7 +13,7 @@ import typer
 from spacy.util import make_tempdir
 from wasabi import msg
 
-from methods import STUDIES, Method, get_settings
+from methods import Method, get_settings
 from parts import check_share, write_part
 from settings import (
     Settings,
@@ -25,6 +25,7 @@ from settings import (
     read_settings,
     summarise,
 )
+from studies import STUDIES
 from tasks import TASKS
 from training import run
 

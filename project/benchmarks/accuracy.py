@@ -11,7 +11,7 @@ import srsly
 import typer
 from wasabi import msg
 
-from methods import DOCUMENTS, FROZEN_DOCUMENTS
+from document_methods import DOCUMENTS, FROZEN_DOCUMENTS
 from settings import as_percent, check_names, read_settings, summarise
 from tasks import TASKS
 from training import run

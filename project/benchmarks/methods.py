@@ -6,21 +6,18 @@ All see the same batches, and end in the same relation extractor.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Optional
 
 from settings import COMPONENT, Settings, full_name
 from tasks import (
     LAYERWISE,
     LOCAL_ENCODER,
     OWN_RATES,
-    POOLED_SCORES,
     layerwise_adam,
     slanted_triangular,
-    warmup_linear,
 )
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
-LISTENER = "spacy-transformers.TransformerListener.v1"
 OBJECTIVE = f"{COMPONENT}.objective"
 
 
@@ -58,8 +55,26 @@ def get_settings(method: Method, task_settings: Settings) -> Settings:
     return settings
 
 
-def _change_model(label: str, **options: Any) -> Method:
+def change_model(label: str, **options: Any) -> Method:
+    """A method that departs in the model.
+
+    label (str): What tables and figures call it.
+    **options (Any): Options of the model to overwrite.
+    RETURNS (Method): The method.
+    """
     return Method(label, {full_name(name): value for name, value in options.items()})
+
+
+def weigh(label: str, name: str = "multi_label", **options: Any) -> Method:
+    """A method that departs in the objective.
+
+    label (str): What tables and figures call it.
+    name (str): The objective.
+    **options (Any): Its options.
+    RETURNS (Method): The method.
+    """
+    objective = {"@misc": f"spacy-relext.{name}.v1", **options}
+    return Method(label, {OBJECTIVE: objective}, min_steps=MIN_STEPS)
 
 
 def _augment(label: str, name: str, **options: Any) -> Method:
@@ -67,11 +82,6 @@ def _augment(label: str, name: str, **options: Any) -> Method:
     augmenter = {"@augmenters": name, "level": 1.0, "keep_original": True, **options}
     settings = {"corpora.train.augmenter": augmenter}
     return Method(label, settings, epochs=0.5, min_steps=MIN_STEPS)
-
-
-def _weigh(label: str, name: str = "multi_label", **options: Any) -> Method:
-    objective = {"@misc": f"spacy-relext.{name}.v1", **options}
-    return Method(label, {OBJECTIVE: objective}, min_steps=MIN_STEPS)
 
 
 BATCHER = {
@@ -90,18 +100,18 @@ ENCODER = LOCAL_ENCODER
 # defaults are.
 PARTS = {
     "recipe": Method("recipe"),
-    "pooling-mean": _change_model("mean pooling", pooling="mean"),
-    "pooling-max": _change_model("max pooling", pooling="max"),
-    "pooling-first_last": _change_model("first and last token", pooling="first_last"),
-    "no-entity-types": _change_model("no entity types", type_width=0),
-    "no-distance": _change_model("no distance", distance=False),
-    "context-none": _change_model("no context", context=None),
-    "context-max": _change_model("max context", context="max"),
-    "context-attention": _change_model("attention context", context="attention"),
-    "depth-1": _change_model("depth 1", depth=1),
-    "depth-2": _change_model("depth 2", depth=2),
-    "hidden_width-128": _change_model("width 128", hidden_width=128),
-    "hidden_width-256": _change_model("width 256", hidden_width=256),
+    "pooling-mean": change_model("mean pooling", pooling="mean"),
+    "pooling-max": change_model("max pooling", pooling="max"),
+    "pooling-first_last": change_model("first and last token", pooling="first_last"),
+    "no-entity-types": change_model("no entity types", type_width=0),
+    "no-distance": change_model("no distance", distance=False),
+    "context-none": change_model("no context", context=None),
+    "context-max": change_model("max context", context="max"),
+    "context-attention": change_model("attention context", context="attention"),
+    "depth-1": change_model("depth 1", depth=1),
+    "depth-2": change_model("depth 2", depth=2),
+    "hidden_width-128": change_model("width 128", hidden_width=128),
+    "hidden_width-256": change_model("width 256", hidden_width=256),
 }
 
 ENCODERS = {
@@ -198,9 +208,9 @@ AUGMENTERS = {
 }
 
 IMBALANCE = {
-    "plain": _weigh("nothing"),
-    "positive-weight": _weigh("positive weight 5", positive_weight=5.0),
-    "focal": _weigh("focal loss, gamma 2", focal_gamma=2.0),
+    "plain": weigh("nothing"),
+    "positive-weight": weigh("positive weight 5", positive_weight=5.0),
+    "focal": weigh("focal loss, gamma 2", focal_gamma=2.0),
     "sampling": Method(
         "at most 20 pairs a doc to train on",
         {
@@ -209,12 +219,12 @@ IMBALANCE = {
         },
         min_steps=MIN_STEPS,
     ),
-    "adaptive": _weigh("adaptive threshold", "adaptive_threshold"),
+    "adaptive": weigh("adaptive threshold", "adaptive_threshold"),
 }
 
 FEW = {
     "recipe": Method("recipe", min_steps=MIN_STEPS),
-    "positive-weight": _weigh("positive weight 5", positive_weight=5.0),
+    "positive-weight": weigh("positive weight 5", positive_weight=5.0),
     "dropout": Method("dropout 0.3", {"training.dropout": 0.3}, min_steps=MIN_STEPS),
     "small-batches": Method(
         "batches of 240 words, twice the epochs",
@@ -248,70 +258,4 @@ CONTINUED = {
         {**CONTINUE, **SOURCE, "initialize": {"after_init": CARRY_OVER}},
         min_steps=MIN_STEPS,
     ),
-}
-
-# What tells relating mentions from relating entities.
-MENTIONS = {
-    f"{COMPONENT}.grouping": None,
-    full_name("prominence"): False,
-    f"{OBJECTIVE}.threshold": 0.5,
-}
-DOCUMENTS = {
-    "recipe": Method("document.cfg"),
-    "mention": Method(
-        "mentions, the closest two of a relation to learn from",
-        {**MENTIONS, full_name("context"): "max", full_name("group_width"): 0},
-    ),
-    "mention-document": Method("mentions, scored as document.cfg scores entities", MENTIONS),
-    "no-prominence": _change_model("without prominence of the entities", prominence=False),
-    "context-none": _change_model("no context", context=None),
-    "context-max": _change_model("max context between the closest mentions", context="max"),
-    "context-attention": _change_model("attention context alone", context="attention"),
-    "sum": _change_model("sum of head and tail, not bilinear", group_width=0),
-    "mention-pooling-mean": _change_model("mean of the mentions", mention_pooling="mean"),
-    "mention-pooling-max": _change_model("maximum of the mentions", mention_pooling="max"),
-    "pooled-scores": Method(
-        "scores of the mentions pooled, max context, sum, one threshold", POOLED_SCORES
-    ),
-    "multi-label": _weigh("one threshold for all", threshold=0.25),
-    "threshold": Method("threshold 0.5", {f"{OBJECTIVE}.threshold": 0.5}),
-    "one-rate": Method(
-        "one learning rate for all",
-        {OPTIMIZER: layerwise_adam(1.0, 1.0, warmup_linear(2e-4))},
-    ),
-    "mean-of-windows": Method(
-        "mean of overlapping windows",
-        {f"{COMPONENT}.model.tok2vec.@architectures": LISTENER},
-    ),
-}
-
-# The same heads on frozen features: another question, as the encoder can't make up for
-# what a head lacks, in a fraction of the time.
-FROZEN = {
-    "training.frozen_components": ["transformer"],
-    "training.annotating_components": ["transformer"],
-    "initialize.before_init": {
-        "@callbacks": "spacy-relext.frozen_encoder.v1",
-        "component": "transformer",
-        "max_docs": None,
-    },
-    f"{OPTIMIZER}.head_factor": 1.0,
-    f"{RATE}.initial_rate": 1e-3,
-    "training.max_epochs": 10,
-}
-FROZEN_DOCUMENTS = {
-    name: Method(method.label, {**FROZEN, **method.settings})
-    for name, method in DOCUMENTS.items()
-    if name != "one-rate"
-}
-
-STUDIES: Dict[str, Dict[str, Method]] = {
-    "parts": PARTS,
-    "policies": POLICIES,
-    "augmenters": AUGMENTERS,
-    "imbalance": IMBALANCE,
-    "few": FEW,
-    "continued": CONTINUED,
-    "documents": DOCUMENTS,
-    "frozen-documents": FROZEN_DOCUMENTS,
 }

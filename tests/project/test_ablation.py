@@ -13,10 +13,12 @@ DOCUMENT_CONFIG = ROOT / "configs" / "document.cfg"
 
 MODULES = (
     "ablation",
+    "document_methods",
     "methods",
     "parts",
     "semeval_score",
     "settings",
+    "studies",
     "tasks",
     "training",
 )

@@ -20,6 +20,7 @@ from ..test_extractor import make_nlp as make_extractor
 BENCHMARKS = Path(__file__).parents[2] / "project" / "benchmarks"
 MODULES = (
     "cost",
+    "document_methods",
     "evidence",
     "languages",
     "learning_curve",
@@ -28,6 +29,7 @@ MODULES = (
     "parts",
     "semeval_score",
     "settings",
+    "studies",
     "tasks",
     "thresholds",
     "training",
@@ -126,7 +128,7 @@ def test_study_is_resumed(load, corpus, tmp_path, monkeypatch, capsys):
 
 def test_methods_say_what_they_are(load):
     methods = load("methods")
-    for study in [*methods.STUDIES.values(), methods.ENCODERS]:
+    for study in [*load("studies").STUDIES.values(), methods.ENCODERS]:
         assert len({method.label for method in study.values()}) == len(study)
         for method in study.values():
             assert method.config is None or method.config.exists()
@@ -134,9 +136,10 @@ def test_methods_say_what_they_are(load):
     frozen = methods.get_settings(methods.ENCODERS["frozen"], task)
     assert frozen["training.max_epochs"] == 16
     assert frozen["training.batcher"] == methods.BATCHER
-    for name, method in methods.FROZEN_DOCUMENTS.items():
+    documents = load("document_methods")
+    for name, method in documents.FROZEN_DOCUMENTS.items():
         assert method.settings["training.frozen_components"] == ["transformer"]
-        assert methods.DOCUMENTS[name].settings.items() <= method.settings.items()
+        assert documents.DOCUMENTS[name].settings.items() <= method.settings.items()
 
 
 def test_time_to_a_score(load):
