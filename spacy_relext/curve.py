@@ -1,15 +1,28 @@
 """The precision-recall curve of a relation extractor, and the area under it."""
 
 from copy import copy
-from typing import Any, Collection, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import (
+    Any,
+    Collection,
+    Dict,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 import numpy
 from spacy.training import Example
 from spacy.util import minibatch
 from thinc.api import to_numpy
-from thinc.types import Floats1d
+from thinc.types import Floats1d, Ints1d
 
 from .extractor import RelationExtractor
+from .pairs import Pairs
+from .reference import Place, Reference
 from .relation import has_relations
 
 N_POINTS = 100
@@ -103,7 +116,8 @@ def rank_candidates(
         whose reference has no relations annotated are left out.
     labels (Optional[Collection[str]]): The labels to consider; None for all.
     RETURNS (Tuple[Floats1d, Floats1d]): The scores, one for both directions of a
-        symmetric label, and which of them are right, 1 or 0; in main memory.
+        symmetric label and one for all parts of an entity, and which of them are right,
+        1 or 0, as `score_relations` has it; in main memory.
     """
     symmetric = pipe.cfg["symmetric_labels"]
     is_wanted = numpy.asarray([labels is None or label in labels for label in pipe.labels])
@@ -114,13 +128,52 @@ def rank_candidates(
     scores, truths = [numpy.zeros(0, dtype="f")], [numpy.zeros(0, dtype="f")]
     for batch in minibatch(annotated, N_DOCS_TOGETHER):
         pairs, batch_scores = pipe.predict([eg.predicted for eg in batch])
-        batch_truths = pipe.get_truths(batch, pairs)
+        if not len(pairs):
+            continue
         holds = to_numpy(lowest.decide(batch_scores)) > 0
         # It is found where it holds in one of the directions, which share a score.
         holds |= holds[pairs.reverse] & is_symmetric
-        has_reverse = pairs.reverse != numpy.arange(len(pairs))
-        is_second = has_reverse & (pairs.tail < pairs.head)
-        keep = holds & is_wanted & ~(is_second[:, None] & is_symmetric)
-        scores.append(to_numpy(batch_scores)[keep])
-        truths.append(batch_truths[keep])
+        rows, columns = (holds & is_wanted).nonzero()
+        entity, gold = _number_entities(pipe, batch, pairs)
+        heads, tails = entity[pairs.head[rows]], entity[pairs.tail[rows]]
+        turned = is_symmetric[columns] & (tails < heads)
+        heads, tails = numpy.where(turned, [tails, heads], [heads, tails])
+        # What was found in parts of an entity counts once, as it does for the scorer.
+        triples = numpy.stack([heads, tails, columns], axis=1)
+        triples, where = numpy.unique(triples, axis=0, return_inverse=True)
+        best = numpy.zeros(len(triples), dtype="f")
+        numpy.maximum.at(best, where.ravel(), to_numpy(batch_scores)[rows, columns])
+        scores.append(best)
+        truths.append(numpy.asarray([tuple(x) in gold for x in triples.tolist()], dtype="f"))
     return numpy.concatenate(scores), numpy.concatenate(truths)
+
+
+def _number_entities(
+    pipe: RelationExtractor, examples: Sequence[Example], pairs: Pairs
+) -> Tuple[Ints1d, Set[Tuple[int, int, int]]]:
+    """The numbers of the gold entities that those of the pairs are, and which of these
+    have which labels, as heads and tails; of a symmetric one the lower number first."""
+    numbers: Dict[Tuple[int, Place], int] = {}
+    gold = set()
+    entity = numpy.zeros(pairs.n_entities, dtype="int64")
+    bounds = list(zip(pairs.start.tolist(), pairs.end.tolist()))
+    ends = numpy.cumsum(pairs.n_mentions).tolist()
+    first = numpy.searchsorted(pairs.doc, numpy.arange(len(examples) + 1)).tolist()
+    for i, eg in enumerate(examples):
+        reference = Reference(
+            eg,
+            pipe.labels,
+            pipe.cfg["symmetric_labels"],
+            pipe.grouping,
+            pipe.cfg["spans_key"],
+        )
+        for row in range(first[i], first[i + 1]):
+            mentions = bounds[ends[row] - int(pairs.n_mentions[row]) : ends[row]]
+            place = reference.find(mentions[0], mentions)
+            entity[row] = numbers.setdefault((i, place), len(numbers))
+        for head, tail, label in reference.relations:
+            both = [numbers.setdefault((i, place), len(numbers)) for place in (head, tail)]
+            if label in pipe.cfg["symmetric_labels"]:
+                both.sort()
+            gold.add((*both, pipe.labels.index(label)))
+    return entity, gold

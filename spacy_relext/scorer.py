@@ -1,7 +1,7 @@
 """Precision, recall and F1 of relations."""
 
 import warnings
-from collections import Counter, defaultdict
+from collections import defaultdict
 from functools import partial
 from itertools import product
 from typing import (
@@ -12,28 +12,23 @@ from typing import (
     Iterable,
     List,
     Optional,
-    Sequence,
     Set,
     Tuple,
 )
 
 import numpy
 from spacy.scorer import PRFScore
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import registry
 
-from .alignment import align_span
-from .grouping import Grouping, get_entity_relations, group_entities
-from .pairs import Entity, Pairs
+from .grouping import Grouping
+from .pairs import Pairs, get_entities
+from .reference import Place, Reference, Triple
 from .relation import Relation, get_relations, has_relations
 from .truths import in_both_directions
 
-# An entity: the places of its mentions in predicted tokens, end exclusive, in order.
-Place = Tuple[Tuple[int, int], ...]
-# Head, tail and label.
-Triple = Tuple[Place, Place, str]
-# The same by names: two texts and a label.
+# Names of head and tail, and a label.
 Fact = Tuple[str, str, str]
 
 
@@ -109,31 +104,12 @@ def score_relations(
         if not has_relations(example.reference):
             continue
         n_annotated += 1
-        gold_relations = _select(
-            get_entity_relations(example.reference, grouping, spans_key), wanted
-        )
-        entities: List[Entity] = []
-        # Where each mention is an entity, one without a relation is itself.
-        if grouping is not None:
-            entities = group_entities(example.reference, grouping, spans_key)
-        find = _gold_finder(example, gold_relations, entities)
-        gold = {
-            _as_triple(
-                _align(example, relation.head_mentions),
-                _align(example, relation.tail_mentions),
-                relation.label,
-                symmetric,
-            ): relation
-            for relation in gold_relations
-        }
+        reference = Reference(example, wanted, symmetric, grouping, spans_key)
+        gold = reference.relations
         predicted = {
-            _as_triple(
-                find(relation.head, relation.head_mentions),
-                find(relation.tail, relation.tail_mentions),
-                relation.label,
-                symmetric,
-            )
-            for relation in _select(get_relations(example.predicted), wanted)
+            reference.as_triple(relation)
+            for relation in get_relations(example.predicted)
+            if wanted is None or relation.label in wanted
         }
         micro.score_set(predicted, set(gold))
         for label in {label for _, _, label in predicted.union(gold)}:
@@ -155,10 +131,9 @@ def score_relations(
                     {triple for triple in gold if is_intra(triple) == here},
                 )
         if known_facts is not None:
-            n_known += sum(
-                _is_known(gold[triple], known_facts, symmetric)
-                for triple in predicted.intersection(gold)
-            )
+            for triple in predicted.intersection(gold):
+                turned = in_both_directions([gold[triple]], symmetric)
+                n_known += not get_facts(turned, spans_key).isdisjoint(known_facts)
     names = [f"{key}{suffix}" for suffix in _SUFFIXES]
     if not n_annotated:
         if examples:
@@ -188,25 +163,29 @@ _SUFFIXES = (
 )  # fmt: skip
 
 
-def get_facts(relations: Iterable[Relation]) -> Set[Fact]:
+def get_facts(relations: Iterable[Relation], spans_key: Optional[str] = None) -> Set[Fact]:
     """What relations say, by the names of their entities.
 
     relations (Iterable[Relation]): The relations.
+    spans_key (Optional[str]): Where mentions are: None for `doc.ents`, else the group of
+        `doc.spans`. What an entity has besides, as the pronouns of a coreference cluster,
+        names nothing where it has one of these.
     RETURNS (Set[Tuple[str, str, str]]): For each mention of a head and each of the
         tail their texts, and the label.
     """
-    return {
-        (head.text, tail.text, relation.label)
-        for relation in relations
-        for head, tail in product(relation.head_mentions, relation.tail_mentions)
-    }
-
-
-def _is_known(
-    relation: Relation, known_facts: Collection[Fact], symmetric: Set[str]
-) -> bool:
-    facts = get_facts(in_both_directions([relation], symmetric))
-    return not facts.isdisjoint(known_facts)
+    of_doc: Dict[Doc, Set[Tuple[int, int]]] = {}
+    facts = set()
+    for relation in relations:
+        doc = relation.head.doc
+        if doc not in of_doc:
+            of_doc[doc] = {(x.start, x.end) for x in get_entities(doc, spans_key)}
+        heads, tails = (
+            {x.text for x in mentions if (x.start, x.end) in of_doc[doc]}
+            or {x.text for x in mentions}
+            for mentions in (relation.head_mentions, relation.tail_mentions)
+        )
+        facts.update((head, tail, relation.label) for head, tail in product(heads, tails))
+    return facts
 
 
 def _ign_f(micro: PRFScore, n_known: int) -> float:
@@ -214,59 +193,6 @@ def _ign_f(micro: PRFScore, n_known: int) -> float:
     precision = found_new / n_new if n_new else 0.0
     total = precision + micro.recall
     return 2 * precision * micro.recall / total if total else 0.0
-
-
-def _select(
-    relations: Iterable[Relation], wanted: Optional[Collection[str]]
-) -> List[Relation]:
-    return [rel for rel in relations if wanted is None or rel.label in wanted]
-
-
-def _align(example: Example, mentions: Iterable[Span]) -> Place:
-    # A mention without a predicted token is right for nobody, but missed.
-    return tuple(sorted({align_span(example, m) or (-1, m.start) for m in mentions}))
-
-
-def _gold_finder(
-    example: Example, relations: Iterable[Relation], entities: Iterable[Sequence[Span]]
-) -> Callable[[Span, Sequence[Span]], Place]:
-    """A function from a predicted entity, its mention that tells most and all of them, to
-    the gold entity that it is: of a relation or, of what no relation is about, another;
-    or to itself."""
-    ends = [
-        _align(example, mentions)
-        for relation in relations
-        for mentions in (relation.head_mentions, relation.tail_mentions)
-    ]
-    related = {bounds for place in ends for bounds in place}
-    others = (_align(example, entity) for entity in entities)
-    of_bounds: Dict[Tuple[int, int], Set[Place]] = defaultdict(set)
-    for place in (*ends, *(place for place in others if related.isdisjoint(place))):
-        for bounds in place:
-            of_bounds[bounds].add(place)
-
-    def find(main: Span, mentions: Sequence[Span]) -> Place:
-        bounds = tuple(sorted({(span.start, span.end) for span in mentions}))
-        votes = Counter(place for bound in bounds for place in of_bounds.get(bound, ()))
-        if not votes:
-            return bounds
-        of_main = of_bounds.get((main.start, main.end), ())
-
-        def rank(place: Place) -> Tuple:
-            # Of several with as many, that which has no other mentions, or that of the
-            # mention that tells most; then what is smallest, so that the result does not
-            # depend on the order of a set.
-            return -votes[place], place != bounds, place not in of_main, place
-
-        return min(votes, key=rank)
-
-    return find
-
-
-def _as_triple(head: Place, tail: Place, label: str, symmetric: Set[str]) -> Triple:
-    if label in symmetric and tail < head:
-        head, tail = tail, head
-    return head, tail, label
 
 
 def _sentence_sharer(example: Example) -> Callable[[Triple], bool]:

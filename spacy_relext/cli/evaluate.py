@@ -8,6 +8,7 @@ import typer
 from spacy import util
 from spacy.cli._util import import_code, setup_gpu
 from spacy.language import Language
+from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 from wasabi import msg
 
@@ -94,12 +95,7 @@ def evaluate(
         msg.fail(
             f"No docs in {data_path}", "It takes a .spacy file or a directory of such.", exits=1
         )
-    if not any(has_relations(eg.reference) for eg in examples):
-        msg.fail(
-            f"No relations annotated in {data_path}",
-            "Was it written with DocBin(store_user_data=True)?",
-            exits=1,
-        )
+    _check_annotated((eg.reference for eg in examples), data_path)
     if gold_entities:
         # All of them: a span_ruler may set entities as well as spans.
         finders = _find_entity_components(nlp, nlp.pipe_names, ENTITY_ATTRS)
@@ -169,13 +165,23 @@ def _read_facts(
 ) -> Set[Fact]:
     """What data say, by all names that the groupings of the extractors give an entity."""
     facts: Set[Fact] = set()
-    for eg in Corpus(path)(nlp):
+    docs = [eg.reference for eg in Corpus(path)(nlp)]
+    _check_annotated(docs, path)
+    for doc in docs:
         for pipe in extractors.values():
-            relations = get_entity_relations(
-                eg.reference, pipe.grouping, pipe.cfg["spans_key"]
-            )
-            facts.update(get_facts(relations))
+            spans_key = pipe.cfg["spans_key"]
+            relations = get_entity_relations(doc, pipe.grouping, spans_key)
+            facts.update(get_facts(relations, spans_key))
     return facts
+
+
+def _check_annotated(docs: Iterable[Doc], path: Path) -> None:
+    if not any(map(has_relations, docs)):
+        msg.fail(
+            f"No relations annotated in {path}",
+            "Was it written with DocBin(store_user_data=True)?",
+            exits=1,
+        )
 
 
 def _score_curve(

@@ -57,6 +57,15 @@ def test_facts_of_the_training_data(model, data, tmp_path):
     assert "(Ign)" not in run(model, data, "-G").output
 
 
+def test_facts_of_data_without_relations_are_an_error(model, data, tmp_path):
+    docs = [eg.reference for eg in make_examples(spacy.blank("en"))]
+    path = tmp_path / "train.spacy"
+    DocBin(docs=docs, store_user_data=False).to_disk(path)
+    result = run(model, data, "-G", "--train", path)
+    assert result.exit_code == 1
+    assert "No relations annotated" in result.output and "train.spacy" in result.output
+
+
 def test_curve_looks_behind_what_throws_vectors_away(model, data, tmp_path):
     nlp = spacy.load(model)
     nlp.add_pipe("doc_cleaner", config={"attrs": {"tensor": None}})

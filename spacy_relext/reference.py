@@ -1,0 +1,139 @@
+"""What a pipeline found, held against the reference."""
+
+from collections import Counter, defaultdict
+from typing import Collection, Dict, Iterable, Optional, Sequence, Set, Tuple
+
+from spacy.tokens import Span
+from spacy.training import Example
+
+from .alignment import align_span
+from .grouping import Grouping, get_entity_relations, group_entities
+from .relation import Relation
+
+# A mention in predicted tokens, end exclusive.
+Bounds = Tuple[int, int]
+# An entity: its mentions in order.
+Place = Tuple[Bounds, ...]
+# Head, tail and label.
+Triple = Tuple[Place, Place, str]
+
+
+class Reference:
+    """The relations of a reference in predicted tokens, and which of its entities a
+    predicted one is.
+
+    relations (Dict[Triple, Relation]): The gold relations by head, tail and label.
+    """
+
+    def __init__(
+        self,
+        example: Example,
+        labels: Optional[Collection[str]] = None,
+        symmetric_labels: Collection[str] = (),
+        grouping: Optional[Grouping] = None,
+        spans_key: Optional[str] = None,
+    ) -> None:
+        """
+        example (Example): The example.
+        labels (Optional[Collection[str]]): The labels to consider; None for all.
+        symmetric_labels (Collection[str]): Those that hold in both directions.
+        grouping (Optional[Callable]): Which mentions of the reference are of one entity,
+            where its relations do not say; None where each is one.
+        spans_key (Optional[str]): Where mentions are: None for `doc.ents`, else the group
+            of `doc.spans`.
+        """
+        self._symmetric = symmetric_labels
+        gold = get_entity_relations(example.reference, grouping, spans_key)
+        self.relations: Dict[Triple, Relation] = {}
+        for relation in gold:
+            if labels is None or relation.label in labels:
+                head = _align(example, relation.head_mentions)
+                tail = _align(example, relation.tail_mentions)
+                self.relations[self.order(head, tail, relation.label)] = relation
+        self._ends = {end for triple in self.relations for end in triple[:2]}
+        # Where each mention is an entity, one without a relation is itself.
+        others = set()
+        if grouping is not None:
+            entities = group_entities(example.reference, grouping, spans_key)
+            others.update(_align(example, entity) for entity in entities)
+        of_others = _index(others)
+        for end in self._ends - others:
+            votes = _vote(end, of_others)
+            most = max(votes.values(), default=0)
+            # Grouped otherwise than here, it is what has most of it, and what is part of it.
+            others -= {place for place, n in votes.items() if n in (most, len(place))}
+        self._of_bounds = _index(self._ends | others)
+
+    def as_triple(self, relation: Relation) -> Triple:
+        """A predicted relation between gold entities.
+
+        relation (Relation): The relation.
+        RETURNS (Tuple[Place, Place, str]): Head, tail and label.
+        """
+        ends = (
+            (relation.head, relation.head_mentions),
+            (relation.tail, relation.tail_mentions),
+        )
+        head, tail = (
+            self.find(_get_bounds(main), [_get_bounds(span) for span in mentions])
+            for main, mentions in ends
+        )
+        return self.order(head, tail, relation.label)
+
+    def find(self, main: Bounds, mentions: Iterable[Bounds]) -> Place:
+        """The gold entity that a predicted one is: of a relation or, of what no relation
+        is about, another; or itself.
+
+        main (Tuple[int, int]): Its mention that tells most.
+        mentions (Iterable[Tuple[int, int]]): All of them.
+        RETURNS (Tuple[Tuple[int, int], ...]): The mentions of that.
+        """
+        place = tuple(sorted(set(mentions)))
+        votes = _vote(place, self._of_bounds)
+        if not votes:
+            return place
+        of_main = self._of_bounds.get(main, ())
+
+        def rank(other: Place) -> Tuple:
+            # Of several with as many, that which has no other mentions, that of the
+            # mention that tells most, or one that has a relation; then what is smallest,
+            # so that the result does not depend on the order of a set.
+            has_none = other not in self._ends
+            return -votes[other], other != place, other not in of_main, has_none, other
+
+        return min(votes, key=rank)
+
+    def order(self, head: Place, tail: Place, label: str) -> Triple:
+        """A triple, without direction where the label is symmetric.
+
+        head (Tuple[Tuple[int, int], ...]): The head.
+        tail (Tuple[Tuple[int, int], ...]): The tail.
+        label (str): The label.
+        RETURNS (Tuple[Place, Place, str]): Head, tail and label.
+        """
+        if label in self._symmetric and tail < head:
+            head, tail = tail, head
+        return head, tail, label
+
+
+def _get_bounds(span: Span) -> Bounds:
+    return span.start, span.end
+
+
+def _align(example: Example, mentions: Iterable[Span]) -> Place:
+    # A mention without a predicted token is right for nobody, but missed.
+    return tuple(sorted({align_span(example, m) or (-1, m.start) for m in mentions}))
+
+
+def _index(places: Iterable[Place]) -> Dict[Bounds, Set[Place]]:
+    """Which of them have a mention."""
+    of_bounds: Dict[Bounds, Set[Place]] = defaultdict(set)
+    for place in places:
+        for bounds in place:
+            of_bounds[bounds].add(place)
+    return of_bounds
+
+
+def _vote(place: Sequence[Bounds], of_bounds: Dict[Bounds, Set[Place]]) -> Counter:
+    """How many of its mentions others have."""
+    return Counter(other for bounds in place for other in of_bounds.get(bounds, ()))
