@@ -10,10 +10,8 @@ from thinc.types import Floats2d, Ints1d
 
 from .layers.attention_context import get_attention
 from .layers.flatten_tokens import Tokens
+from .layers.score_pairs import iter_scores
 from .pairs import Pairs
-
-# Pairs of mentions scored at a time, which bounds the memory.
-BLOCK = 4096
 
 
 def find_evidence(
@@ -76,8 +74,8 @@ def _share_scores(
     """A pair of mentions counts for the sentences of both, once where it is one."""
     score = model.get_ref("score_pairs")
     done = 0
-    for block, counts in pairs.iter_mention_pairs(BLOCK):
-        scores = to_numpy(score.predict((tokens, block)))
+    for block, counts, of_block in iter_scores(score, (tokens, pairs)):
+        scores = to_numpy(of_block)
         ends = numpy.cumsum(counts)
         for row, (start, end) in enumerate(zip(ends - counts, ends), start=done):
             i = int(pairs.doc[pairs.head[row]])

@@ -10,7 +10,14 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
 from spacy_relext import Pairs, Relation, get_relations, score_relations, set_relations
-from spacy_relext.grouping import group_by_kb_id
+from spacy_relext.curve import get_curve, rank_candidates
+from spacy_relext.grouping import (
+    configure_group_by_cluster,
+    configure_group_by_kb_id,
+    get_entity_relations,
+    group_by_kb_id,
+)
+from spacy_relext.layers.measure_prominence import PLACES
 from spacy_relext.scorer import get_facts
 
 from .test_extractor import SMALL, make_nlp
@@ -219,6 +226,40 @@ def test_the_sentences_of_the_mentions_that_score_are_evidence():
                 assert 4 not in [sent.start for sent in found.evidence]
 
 
+@pytest.mark.parametrize(
+    "text,entities,place",
+    [
+        ("Ada ran Kestrel . Bo slept and slept . Ada left what was Kestrel .",
+         "Ada/P/1 Kestrel/O/3 Bo/P/2 Ada/P/1 Kestrel/O/3", 0),
+        ("Ada ran what was Kestrel . Bo slept and slept . Ada left Kestrel .",
+         "Ada/P/1 Kestrel/O/3 Bo/P/2 Ada/P/1 Kestrel/O/3", 11),
+        ("Bo slept . Ada ran Kestrel .", "Bo/P/2 Ada/P/1 Kestrel/O/3", 3),
+    ],
+)  # fmt: skip
+def test_evidence_is_where_the_mentions_are_that_decide(text, entities, place):
+    """The weights, made by hand, score near mentions, and more so those of late entities.
+    All mentions of an entity have the place of its first, so the nearest decide."""
+    model = {**SCORES, "context": None, "group_width": 0, "prominence": True}
+    nlp = train(model=model, n_updates=0, evidence_share=0.6)
+    pipe = nlp.get_pipe("relation_extractor")
+    pipe.objective.threshold = 0.0
+    score = pipe.model.get_ref("score_pairs")
+    for node in score.walk():
+        for name in node.param_names:
+            node.set_param(name, numpy.zeros_like(node.get_param(name)))
+    as_head, distance = score.layers[2], score.get_ref("distance")
+    as_head.get_param("W")[:, -len(PLACES) :] = 10
+    distance.get_param("E")[:] = numpy.arange(distance.get_dim("nV"), 0, -1)[:, None]
+    output = pipe.model.get_ref("output")
+    output.get_param("W")[:] = 1 / output.get_dim("nI")
+    evidence = {
+        tuple(sent.start for sent in rel.evidence)
+        for rel in nlp(make_doc(nlp.vocab, text, entities))._.relations
+        if (rel.head.text, rel.tail.text) == ("Ada", "Kestrel")
+    }
+    assert evidence == {(place,)}
+
+
 def test_evidence_that_no_model_gives_is_refused():
     with pytest.raises(ValueError, match='evidence_share needs .* context = "attention"'):
         train(model=SMALL, n_updates=0, evidence_share=0.2)
@@ -286,6 +327,24 @@ def test_an_entity_without_a_gold_relation_is_not_taken_for_another():
     assert score_relations([example], grouping=group_by_kb_id)["rels_f"] == 0
 
 
+def test_an_entity_that_shares_a_mention_with_the_right_one_is_wrong():
+    vocab = spacy.blank("en").vocab
+    text = "Ada met Ada-Bo with Bo of Kestrel ."
+    entities = "Ada/P/1 Ada-Bo/P/1|2 Bo/P/2 Kestrel/O/3"
+    example = Example(make_doc(vocab, text, entities), make_doc(vocab, text, entities))
+    ends = {"Ada": slice(0, 2), "Bo": slice(1, 3)}
+
+    def relate(doc, *names):
+        heads = [doc.ents[ends[name]] for name in names]
+        set_relations(doc, [Relation(h[0], doc.ents[3], "RAN", head_mentions=h) for h in heads])
+
+    relate(example.reference, "Ada")
+    grouping = configure_group_by_kb_id("|")
+    for found, precision in ((["Ada"], 1), (["Bo"], 0), (["Ada", "Bo"], 0.5)):
+        relate(example.predicted, *found)
+        assert score_relations([example], grouping=grouping)["rels_p"] == precision
+
+
 def test_of_two_entities_with_a_mention_the_one_with_no_other_is_found():
     example = make_scored([("1", "3", "RAN"), ("2", "3", "OWNS")], lambda ents: [])
     gold = example.reference
@@ -344,6 +403,54 @@ def test_facts_of_the_training_data_are_left_out():
             [example], known_facts=reversed_facts, symmetric_labels=symmetric
         )
         assert (scores["rels_ign_f"] < scores["rels_f"]) == is_known
+
+
+def test_facts_are_of_names_and_not_of_pronouns():
+    vocab, grouping = spacy.blank("en").vocab, configure_group_by_cluster()
+
+    def make(who, firm):
+        doc = make_doc(vocab, f"{who} saw {firm} . She ran it .", f"{who}/P/ {firm}/O/")
+        doc.spans["coref_clusters_1"] = [doc[0:1], doc[4:5]]
+        doc.spans["coref_clusters_2"] = [doc[2:3], doc[6:7]]
+        set_relations(doc, [Relation(doc.ents[0], doc.ents[1], "RAN")])
+        return doc
+
+    known = get_facts(get_entity_relations(make("Ada", "Kestrel"), grouping))
+    assert known == {("Ada", "Kestrel", "RAN")}
+    for names, ign_f in ((("Dee", "Finch"), 1), (("Ada", "Kestrel"), 0)):
+        example = Example(make(*names), make(*names))
+        scores = score_relations([example], grouping=grouping, known_facts=known)
+        assert scores["rels_ign_f"] == ign_f
+
+
+def test_curve_of_entities_that_were_found_in_parts(monkeypatch):
+    """By their names the two of Ada are two: each threshold gives what is scored there."""
+    text = "Ada Byron ran Kestrel . Bo saw Byron ."
+    entities = "Ada/P/1 Byron/P/1 Kestrel/O/3 Bo/P/2"
+    data = [(text, entities, [("1", "3", "RAN"), ("1", "2", "SAW")]), *DATA]
+    nlp = train(
+        make_examples(spacy.blank("en"), data),
+        0,
+        grouping={"@misc": "spacy-relext.group_by_text.v1"},
+        symmetric_labels=["SAW"],
+    )
+    pipe = nlp.get_pipe("relation_extractor")
+    for seed in range(20):
+
+        def score(ops, logits):
+            rng = numpy.random.default_rng(seed)
+            return rng.random((len(logits), 3)).astype("f")
+
+        examples = make_examples(nlp, data)
+        monkeypatch.setattr(pipe.objective, "scores", score)
+        curve = get_curve(*rank_candidates(pipe, examples), 6)
+        assert curve.area <= 1
+        for threshold in (curve.best["threshold"], 0.2, 0.8):
+            pipe.objective.threshold = threshold
+            place = numpy.flatnonzero(curve.threshold > threshold)[-1]
+            scores = nlp.evaluate(examples)
+            assert scores["rels_p"] == pytest.approx(curve.precision[place])
+            assert scores["rels_r"] == pytest.approx(curve.recall[place])
 
 
 def test_ends_annotated_on_one_mention_are_found_by_another():

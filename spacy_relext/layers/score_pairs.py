@@ -74,55 +74,49 @@ def score_pairs(
 def forward(
     model: Model, inputs: Tuple[Tokens, Pairs], is_train: bool
 ) -> Tuple[Floats2d, Callable]:
-    tokens, pairs = inputs
+    _, pairs = inputs
     ops = model.ops
-    entities, output, as_head, as_tail, join = model.layers[:5]
-    width = as_head.get_dim("nO")
-    E, backprop_entities = entities(inputs, is_train)
-    H, backprop_head = as_head(E, is_train)
-    T, backprop_tail = as_tail(E, is_train)
-    add_distance, backprop_distance = _distance(model, is_train)
-    every, counts = _get_scored(model, pairs)
-    add_context, backprop_context = _context(model, (tokens, E, every), is_train)
-
-    def pair_vectors(pairs: Pairs) -> Floats2d:
-        Y = H[ops.asarray1i(pairs.head)]
-        if model.attrs["pair_width"] == width:
-            Y += T[ops.asarray1i(pairs.tail)]
-        else:
-            Y = ops.xp.hstack([Y, T[ops.asarray1i(pairs.tail)]])
-        add_distance(Y, pairs)
-        add_context(Y, pairs)
-        return Y
-
     if not is_train:
         scores = ops.alloc2f(len(pairs), model.get_dim("nO"), zeros=False)
         done = 0
-        for block, counts in _iter_blocks(model, pairs):
-            parts = _cut(block, model.attrs["block_size"])
-            of_parts = [output.predict(join.predict(pair_vectors(part))) for part in parts]
-            pooled, _ = _pool(ops, ops.xp.vstack(of_parts), counts)
+        for _, counts, of_block in iter_scores(model, inputs):
+            pooled, _ = _pool(ops, of_block, counts)
             scores[done : done + len(pooled)] = pooled
             done += len(pooled)
         return scores, _no_backprop
 
+    output, join = model.layers[1], model.layers[4]
+    every, counts = _get_scored(model, pairs)
+    pair_vectors, backprop_vectors = _vectors(model, inputs, every, is_train)
     joined, backprop_join = join(pair_vectors(every), is_train)
     of_every, backprop_output = output(joined, is_train)
     scores, backprop_pool = _pool(ops, of_every, counts)
 
     def backprop(d_scores: Floats2d) -> Tuple[Floats2d, Pairs]:
         dY = backprop_join(backprop_output(backprop_pool(d_scores)))
-        dH, dT = ops.alloc2f(*H.shape), ops.alloc2f(*T.shape)
-        # The same where head and tail are not side by side.
-        of_head, of_tail = dY[:, :width], dY[:, dY.shape[1] - width :]
-        ops.scatter_add(dH, ops.asarray1i(every.head), ops.as_contig(of_head))
-        ops.scatter_add(dT, ops.asarray1i(every.tail), ops.as_contig(of_tail))
-        backprop_distance(dY)
-        d_tokens, dE = backprop_context(dY)
-        dE += backprop_head(dH) + backprop_tail(dT)
-        return d_tokens + backprop_entities(dE), pairs
+        return backprop_vectors(dY), pairs
 
     return scores, backprop
+
+
+def iter_scores(
+    model: Model, inputs: Tuple[Tokens, Pairs]
+) -> Iterator[Tuple[Pairs, Optional[Ints1d], Floats2d]]:
+    """The scores before they are pooled.
+
+    model (Model): The layer, trained.
+    inputs (Tuple[Tokens, Pairs]): Its inputs.
+    YIELDS (Tuple[Pairs, Optional[Ints1d], Floats2d]): With `of_mentions` the pairs of
+        mentions of some pairs, how many each of these has, and the scores of each; else
+        some pairs, None, and their scores. In order, about `block_size` at a time.
+    """
+    output, join = model.layers[1], model.layers[4]
+    every, _ = _get_scored(model, inputs[1])
+    pair_vectors, _ = _vectors(model, inputs, every, is_train=False)
+    for block, counts in _iter_blocks(model, inputs[1]):
+        parts = _cut(block, model.attrs["block_size"])
+        of_parts = [output.predict(join.predict(pair_vectors(part))) for part in parts]
+        yield block, counts, model.ops.xp.vstack(of_parts)
 
 
 def init(model: Model, X=None, Y=None) -> None:
@@ -143,6 +137,46 @@ def init(model: Model, X=None, Y=None) -> None:
         output.initialize(X=joined, Y=Y)
 
 
+def _vectors(
+    model: Model, inputs: Tuple[Tokens, Pairs], every: Pairs, is_train: bool
+) -> Tuple[Callable[[Pairs], Floats2d], Callable[[Floats2d], Floats2d]]:
+    """A function that makes the vectors of some of what gets a score. The vectors of
+    mentions come from the pairs of entities, as a pair of mentions no longer tells how
+    many its entity has."""
+    tokens, _ = inputs
+    ops = model.ops
+    entities, _, as_head, as_tail, _ = model.layers[:5]
+    width = as_head.get_dim("nO")
+    E, backprop_entities = entities(inputs, is_train)
+    H, backprop_head = as_head(E, is_train)
+    T, backprop_tail = as_tail(E, is_train)
+    add_distance, backprop_distance = _distance(model, is_train)
+    add_context, backprop_context = _context(model, (tokens, E, every), is_train)
+
+    def pair_vectors(pairs: Pairs) -> Floats2d:
+        Y = H[ops.asarray1i(pairs.head)]
+        if model.attrs["pair_width"] == width:
+            Y += T[ops.asarray1i(pairs.tail)]
+        else:
+            Y = ops.xp.hstack([Y, T[ops.asarray1i(pairs.tail)]])
+        add_distance(Y, pairs)
+        add_context(Y, pairs)
+        return Y
+
+    def backprop(dY: Floats2d) -> Floats2d:
+        dH, dT = ops.alloc2f(*H.shape), ops.alloc2f(*T.shape)
+        # The same where head and tail are not side by side.
+        of_head, of_tail = dY[:, :width], dY[:, dY.shape[1] - width :]
+        ops.scatter_add(dH, ops.asarray1i(every.head), ops.as_contig(of_head))
+        ops.scatter_add(dT, ops.asarray1i(every.tail), ops.as_contig(of_tail))
+        backprop_distance(dY)
+        d_tokens, dE = backprop_context(dY)
+        dE += backprop_head(dH) + backprop_tail(dT)
+        return d_tokens + backprop_entities(dE)
+
+    return pair_vectors, backprop
+
+
 def _get_scored(model: Model, pairs: Pairs) -> Tuple[Pairs, Optional[Ints1d]]:
     """What gets a score: the pairs, or all pairs of their mentions with the number of
     those of each pair."""
@@ -159,7 +193,7 @@ def _iter_blocks(
     """The same, some at a time: about `block_size`, or all pairs of the mentions of one
     pair where those are more."""
     size = model.attrs["block_size"]
-    if pairs.entity is not None and model.attrs["of_mentions"]:
+    if model.attrs["of_mentions"]:
         yield from pairs.iter_mention_pairs(size)
         return
     for block in _cut(pairs, size):

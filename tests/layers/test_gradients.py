@@ -22,6 +22,7 @@ from spacy_relext.layers import (
     score_pairs,
     sum_contexts,
 )
+from spacy_relext.layers.score_pairs import iter_scores
 from spacy_relext.pairs import Evidence, Pairs
 
 WIDTH = 6
@@ -298,6 +299,23 @@ def test_blocks_score_as_the_whole(context, batch):
     model = initialize(smooth_model(layer), batch)
     scores, _ = model.begin_update(batch)
     numpy.testing.assert_allclose(model.predict(batch), scores, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("features", [[], [measure_prominence()]])
+@pytest.mark.parametrize("context", [None, "max"])
+@settings(deadline=None, max_examples=30)
+@given(batch=batches())
+def test_the_score_of_a_pair_is_pooled_from_those_yielded(context, features, batch):
+    layer = max_context(8) if context else None
+    model = initialize(smooth_model(layer, features=features, of_mentions=True), batch)
+    expected, _ = model.begin_update(batch)
+    pooled = [
+        numpy.logaddexp.reduce(of_pair)
+        for _, counts, scores in iter_scores(model, batch)
+        for of_pair in numpy.split(scores, numpy.cumsum(counts)[:-1])
+    ]
+    found = numpy.reshape(pooled, expected.shape)
+    numpy.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_attention_looks_at_no_other_doc():
