@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import (
     TYPE_CHECKING,
     Any,
+    Collection,
     Dict,
     Iterable,
     Iterator,
@@ -92,10 +93,9 @@ def get_edges(
         nodes = {id_: _as_node(entity, prefixes) for id_, entity in entities.items()}
         seen: Set[Tuple[str, str, str, int, int]] = set()
         for rel in sorted(record["relations"], key=_get_score, reverse=True):
-            head, tail = (
-                nodes[_find_main_mention(get_mention_ids(rel, role), entities)]
-                for role in ("head", "tail")
-            )
+            heads, tails = (get_mention_ids(rel, role) for role in ("head", "tail"))
+            head = nodes[_find_main_mention(heads, tails, entities)]
+            tail = nodes[_find_main_mention(tails, heads, entities)]
             if rel["symmetric"] and tail.iri < head.iri:
                 head, tail = tail, head
             iri = make_iri(rel["label"], "relation", prefixes)
@@ -231,9 +231,16 @@ def _get_score(relation: Mapping[str, Any]) -> float:
     return relation["score"]
 
 
-def _find_main_mention(ids: Iterable[int], entities: Mapping[int, EntityRecord]) -> int:
-    """Of the mentions of an entity the one that names it."""
-    return max(ids, key=lambda id_: (_is_linked(entities[id_]), len(entities[id_]["text"])))
+def _find_main_mention(
+    ids: Iterable[int], others: Collection[int], entities: Mapping[int, EntityRecord]
+) -> int:
+    """Of the mentions of an entity the one that names it, and not another as well."""
+
+    def rank(id_: int) -> Tuple[bool, bool, int]:
+        entity = entities[id_]
+        return id_ not in others, _is_linked(entity), len(entity["text"])
+
+    return max(ids, key=rank)
 
 
 def _is_linked(entity: EntityRecord) -> bool:

@@ -154,10 +154,13 @@ class Pairs:
     @cached_property
     def closest(self) -> Tuple[Ints1d, Ints1d]:
         """For each pair those mentions of its head and of its tail that have the
-        fewest tokens between them; of several the first."""
+        fewest tokens between them; of several the first. Not one that both entities
+        have, twice."""
 
         def count(head: Ints1d, tail: Ints1d) -> Ints1d:
-            return _count_between(self.start, self.end, head, tail)
+            between = _count_between(self.start, self.end, head, tail)
+            same = (self.start[head] == self.start[tail]) & (self.end[head] == self.end[tail])
+            return numpy.where(same, numpy.iinfo("int32").max, between)
 
         return self.nearest(count)
 

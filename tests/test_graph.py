@@ -57,6 +57,17 @@ def test_an_entity_with_many_mentions_is_one_node():
     assert edge.head.iri == "http://www.wikidata.org/entity/Q1"
 
 
+def test_a_mention_of_both_entities_names_neither():
+    mentions = [
+        entity(0, "Ada Lund", kb_id="Q1|Q2"),
+        entity(1, "Lund", kb_id="Q1"),
+        entity(2, "Bo", kb_id="Q2"),
+    ]
+    told = {**relation(1, 2), "head_mentions": [0, 1], "tail_mentions": [0, 2]}
+    [edge] = get_edges([record(mentions, [told])])
+    assert edge.head.iri.endswith("/Q1") and edge.tail.iri.endswith("/Q2")
+
+
 def test_same_name_of_two_types():
     made = [entity(0, "Paris"), entity(1, "Paris", "PLACE")]
     [edge] = get_edges([record(made, [relation(0, 1, "BORN_IN")])])
