@@ -59,21 +59,29 @@ class Format(NamedTuple):
 
 FORMATS: Dict[str, Format] = {
     "brat": Format(
-        read_brat, is_brat, BRAT_SUFFIXES, BratWriter, loses=("mentions", "evidence")
+        read_brat,
+        is_brat,
+        BRAT_SUFFIXES,
+        BratWriter,
+        loses=("mentions", "evidence", "clusters"),
     ),
     "doccano": Format(
         read_doccano,
         is_doccano,
         write=write_doccano,
         suffix=".jsonl",
-        loses=("ids", "scores", "mentions", "evidence"),
+        loses=("ids", "scores", "mentions", "evidence", "clusters"),
     ),
     "docred": Format(read_docred, is_docred),
     "dygie": Format(read_dygie, is_dygie),
     "fewrel": Format(read_fewrel, is_fewrel),
     # What `extract` writes, and `graph` and `render` read.
     "jsonl": Format(
-        read_extracted, is_extracted, write=write_extracted, suffix=".jsonl"
+        read_extracted,
+        is_extracted,
+        write=write_extracted,
+        suffix=".jsonl",
+        loses=("clusters",),
     ),
     "knowledgenet": Format(read_knowledgenet, is_knowledgenet),
     "label_studio": Format(read_label_studio, is_label_studio),
@@ -82,7 +90,7 @@ FORMATS: Dict[str, Format] = {
         is_prodigy,
         write=write_prodigy,
         suffix=".jsonl",
-        loses=("mentions", "evidence"),
+        loses=("mentions", "evidence", "clusters"),
     ),
     "pubtator": Format(read_pubtator, is_pubtator, PUBTATOR_SUFFIXES),
     "semeval": Format(read_semeval, is_semeval, SEMEVAL_SUFFIXES),

@@ -10,7 +10,7 @@ from spacy.util import filter_spans
 from ..grouping import CLUSTERS_PREFIX
 from ..pairs import as_key
 from ..relation import Relation, set_relations
-from .check import check_source, drop_all
+from .check import check_source, drop_all, find_closest
 from .report import DROPPED, Report
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation, cut_at
 
@@ -152,13 +152,22 @@ class DocBuilder:
         doc.set_ents(flat)
         stay = [entity for entity in first.values() if entity.id in spans]
         self.report.written["entity"] += len(stay)
+        self._set_clusters(doc, source, [(entity, spans[entity.id]) for entity in stay])
+        return spans, stay
+
+    def _set_clusters(
+        self, doc: Doc, source: SourceDoc, kept: List[Tuple[SourceEntity, Span]]
+    ) -> None:
+        if source.clusters:
+            for key, cluster in source.clusters.items():
+                doc.spans[key] = [self._align(doc, source.text, x) for x in cluster]
+            return
         clusters: Dict[str, List[Span]] = {}
-        for entity in stay:
+        for entity, span in kept:
             if entity.cluster:
-                clusters.setdefault(entity.cluster, []).append(spans[entity.id])
+                clusters.setdefault(entity.cluster, []).append(span)
         for i, mentions in enumerate(clusters.values(), 1):
             doc.spans[f"{CLUSTERS_PREFIX}_{i}"] = mentions
-        return spans, stay
 
     def _align(self, doc: Doc, text: str, entity: SourceEntity) -> Span:
         span = doc.char_span(
@@ -185,17 +194,23 @@ class DocBuilder:
     ) -> None:
         relations: Dict[Tuple, Tuple[Relation, str]] = {}
         for relation in source.relations:
-            head, tail = spans.get(relation.head), spans.get(relation.tail)
-            if head is None or tail is None:
-                reason = "its head or tail overlaps a longer entity; --spans-key keeps it"
-            elif as_key(head) == as_key(tail):
+            # Two ids may have one span, and some have none, which is told by now.
+            heads, tails = (
+                tuple(dict.fromkeys(spans[id] for id in ids if id in spans))
+                for ids in (relation.head_mentions, relation.tail_mentions)
+            )
+            reason = "its head or tail overlaps a longer entity; --spans-key keeps it"
+            if not heads or not tails:
+                self.report.drop(relation.place, "relation", reason)
+                continue
+            if relation.head in spans and relation.tail in spans:
+                head, tail = spans[relation.head], spans[relation.tail]
+            else:
+                head, tail = find_closest(heads, tails)
+                self.report.add(Problem(relation.place, "relation", "moved", reason))
+            if as_key(head) == as_key(tail):
                 reason = "its head is its tail"
             else:
-                # Two ids may have one span, and some have none, which is told by now.
-                heads, tails = (
-                    tuple(dict.fromkeys(spans[id] for id in ids if id in spans))
-                    for ids in (relation.head_mentions, relation.tail_mentions)
-                )
                 key = (relation.label, head, tail, heads, tails)
                 known = relations.get(key)
                 if known is None:
@@ -212,7 +227,8 @@ class DocBuilder:
                     continue
                 reason = f"the same as at '{known[1]}'"
             self.report.drop(relation.place, "relation", reason)
-        set_relations(doc, [relation for relation, _ in relations.values()])
+        if source.has_relations:
+            set_relations(doc, [relation for relation, _ in relations.values()])
         self.report.written["relation"] += len(relations)
 
     def _align_evidence(self, doc: Doc, relation: SourceRelation) -> Tuple[Span, ...]:

@@ -1,10 +1,14 @@
 """What of an annotated document can stand, before a doc is made of it."""
 
 from dataclasses import replace
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Sequence, Tuple, TypeVar
+
+from spacy.tokens import Span
 
 from .report import Report
 from .source import Bounds, Problem, SourceDoc, SourceEntity, SourceRelation
+
+Mention = TypeVar("Mention", SourceEntity, Span)
 
 
 def check_source(source: SourceDoc, report: Report) -> SourceDoc:
@@ -52,7 +56,7 @@ def check_source(source: SourceDoc, report: Report) -> SourceDoc:
                 relation.place, "relation", f"no entity {missing}, or it was dropped"
             )
             continue
-        head, tail = _closest(*ends)
+        head, tail = find_closest(*ends)
         mentions = [
             _check_mentions(ids or [e.id for e in found], entities, relation, report)
             for ids, found in zip((relation.head_mentions, relation.tail_mentions), ends)
@@ -120,6 +124,19 @@ def find_fault(text: str, entity: SourceEntity) -> str:
     return fault
 
 
+def find_closest(
+    heads: Sequence[Mention], tails: Sequence[Mention]
+) -> Tuple[Mention, Mention]:
+    """The two mentions that stand closest to each other, which are the likeliest to say
+    what holds of the two clusters. Not twice the same tokens, where there are others.
+
+    heads, tails (Sequence[Union[SourceEntity, Span]]): Mentions of one and of the other.
+    RETURNS (Tuple[Union[SourceEntity, Span], Union[SourceEntity, Span]]): One of each.
+    """
+    pairs = ((head, tail) for head in heads for tail in tails)
+    return min(pairs, key=_distance)
+
+
 def _strip(text: str, entity: SourceEntity, report: Report) -> SourceEntity:
     """An entity without the whitespace around it, which no token begins or ends
     with."""
@@ -168,16 +185,7 @@ def _plain(text: str) -> str:
     return "".join(text.split())
 
 
-def _closest(
-    heads: List[SourceEntity], tails: List[SourceEntity]
-) -> Tuple[SourceEntity, SourceEntity]:
-    """The two mentions that stand closest to each other, which are the likeliest to say
-    what holds of the two clusters. Not twice the same tokens, where there are others."""
-    pairs = ((head, tail) for head in heads for tail in tails)
-    return min(pairs, key=_distance)
-
-
-def _distance(pair: Tuple[SourceEntity, SourceEntity]) -> Tuple[bool, int, int]:
+def _distance(pair: Tuple[Mention, Mention]) -> Tuple[bool, int, int]:
     head, tail = pair
     apart = max(head.start, tail.start) - min(head.end, tail.end)
     same = (head.start, head.end) == (tail.start, tail.end)

@@ -55,7 +55,15 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
         record.get("relations"), as_relation, "relation", place, problems
     )
     name = str(record.get("id", place))
-    return SourceDoc(name, place, record["text"], entities, relations, problems)
+    return SourceDoc(
+        name,
+        place,
+        record["text"],
+        entities,
+        relations,
+        problems,
+        has_relations="relations" in record,
+    )
 
 
 def _as_line(doc: Doc, position: int) -> Dict[str, Any]:

@@ -81,7 +81,8 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
             doc.note("a mention in a cluster is no entity")
     build_each(relations, add_relation, "relation", place, doc.problems)
     build_each(events, add_event, "relation", place, doc.problems)
-    return doc.as_source()
+    # Either makes relations.
+    return doc.as_source(has_relations="relations" in record or "events" in record)
 
 
 def _name(first: int, last: int) -> str:

@@ -83,7 +83,15 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
     )
     entities = build_each(record["entities"], as_entity, "entity", place, problems)
     name = str(record.get("id") or place)
-    return SourceDoc(name, place, record["text"], entities, relations, problems)
+    return SourceDoc(
+        name,
+        place,
+        record["text"],
+        entities,
+        relations,
+        problems,
+        has_relations="relations" in record,
+    )
 
 
 def _as_line(doc: Doc, position: int) -> Dict[str, Any]:

@@ -91,6 +91,7 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
         problems=problems,
         words=words if kept else None,
         spaces=spaces if kept else None,
+        has_relations="relations" in record,
     )
 
 

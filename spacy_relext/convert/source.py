@@ -99,6 +99,11 @@ class SourceDoc:
     spaces (Optional[List[bool]]): Whether a space follows each of them; None where the
         file does not say, and `text` has one between any two.
     sent_starts (Tuple[int, ...]): Characters that sentences begin at, where it says so.
+    has_relations (bool): Whether relations were annotated, also where there are none.
+        True where the file can't say.
+    clusters (Dict[str, List[SourceEntity]]): Mentions by their cluster's key in
+        `doc.spans`, where they need not be entities, nor each in one cluster. Empty
+        where the `cluster` of the entities tells.
     """
 
     id: str
@@ -110,6 +115,8 @@ class SourceDoc:
     words: Optional[List[str]] = None
     spaces: Optional[List[bool]] = None
     sent_starts: Tuple[int, ...] = ()
+    has_relations: bool = True
+    clusters: Dict[str, List[SourceEntity]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_types(self, str, "text")
@@ -148,16 +155,18 @@ def join_words(
 
 
 def cut_at(source: SourceDoc, starts: Sequence[int]) -> List[SourceDoc]:
-    """Cut a document in pieces. An entity is never cut, and what lies between the pieces
+    """Cut a document in pieces. A mention is never cut, and what lies between the pieces
     that it touches isn't either. A relation from piece to piece is dropped, and so are
-    mentions and evidence of one that stand in another piece.
+    mentions and evidence of one that stand in another piece. A cluster has one key in all
+    of them.
 
     source (SourceDoc): The document.
     starts (Sequence[int]): Characters that pieces begin at.
     RETURNS (List[SourceDoc]): The pieces that are more than whitespace. Its problems go
         with the first.
     """
-    inside = {i for e in source.entities for i in range(e.start + 1, e.end)}
+    mentions = chain(source.entities, *source.clusters.values())
+    inside = {i for mention in mentions for i in range(mention.start + 1, mention.end)}
     bounds = sorted({0, len(source.text), *starts} - inside)
     pieces = []
     problems = list(source.problems)
@@ -177,9 +186,7 @@ def cut_at(source: SourceDoc, starts: Sequence[int]) -> List[SourceDoc]:
         while index + 1 < len(pieces) and pieces[index + 1][0] <= entity.start:
             index += 1
         piece_of[entity.id] = index
-        offset = pieces[index][0]
-        moved = replace(entity, start=entity.start - offset, end=entity.end - offset)
-        entities[index].append(moved)
+        entities[index].append(_move(entity, *pieces[index]))
 
     def cut_relation(relation: SourceRelation, index: int) -> SourceRelation:
         start, end = pieces[index]
@@ -193,7 +200,7 @@ def cut_at(source: SourceDoc, starts: Sequence[int]) -> List[SourceDoc]:
             reason = "mentions or evidence of a relation, in another piece of the document"
             problems.append(Problem(relation.place, "note", "dropped", reason))
         evidence = tuple(
-            (max(first, start) - start, min(last, end) - start)
+            _shift(first, last, start, end)
             for first, last in relation.evidence
             if first < end and start < last
         )
@@ -210,17 +217,46 @@ def cut_at(source: SourceDoc, starts: Sequence[int]) -> List[SourceDoc]:
             reason = "between two pieces that the document is cut in"
             problems.append(Problem(relation.place, "relation", "dropped", reason))
     return [
-        SourceDoc(
+        replace(
+            source,
             id=f"{source.id}#{i}",
-            place=source.place,
             text=source.text[start:end],
             entities=entities[i],
             relations=relations[i],
             problems=[] if i else problems,
+            sent_starts=_cut_sent_starts(source, start, end),
+            clusters=_cut_clusters(source, start, end),
             **_cut_words(source, start, end),
         )
         for i, (start, end) in enumerate(pieces)
     ]
+
+
+def _shift(first: int, last: int, start: int, end: int) -> Bounds:
+    """Bounds as they are in a piece from `start` to `end`, cut off at both."""
+    return max(first, start) - start, min(last, end) - start
+
+
+def _move(mention: SourceEntity, start: int, end: int) -> SourceEntity:
+    first, last = _shift(mention.start, mention.end, start, end)
+    return replace(mention, start=first, end=last)
+
+
+def _cut_sent_starts(source: SourceDoc, start: int, end: int) -> Tuple[int, ...]:
+    if not source.sent_starts:
+        return ()
+    # A piece may begin within a sentence, and what is left of it is one.
+    return (0, *(char - start for char in source.sent_starts if start < char < end))
+
+
+def _cut_clusters(
+    source: SourceDoc, start: int, end: int
+) -> Dict[str, List[SourceEntity]]:
+    found = {
+        key: [_move(x, start, end) for x in cluster if x.start < end and start < x.end]
+        for key, cluster in source.clusters.items()
+    }
+    return {key: cluster for key, cluster in found.items() if cluster}
 
 
 def _cut_words(source: SourceDoc, start: int, end: int) -> Dict[str, Optional[List]]:

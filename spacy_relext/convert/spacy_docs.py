@@ -5,6 +5,7 @@ The tutorial keeps a score for every pair; 0.5 is enough here. It names an entit
 first token, spacy-llm by its position in `doc.ents`, GLiREL by its tokens.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Tuple, Union
 
@@ -15,7 +16,7 @@ from ..corpus import read_doc_bin
 from ..grouping import CLUSTERS_PREFIX
 from ..pairs import as_key
 from ..records import get_mentions
-from ..relation import get_relations
+from ..relation import get_relations, has_relations
 from .build import ATTRIBUTES_KEY, SOURCE_KEY
 from .corpus_writer import CorpusWriter
 from .files import walk
@@ -25,6 +26,8 @@ from .source import Bounds, Problem, SourceDoc, SourceEntity, SourceRelation
 
 SUFFIXES = (".spacy",)
 THRESHOLD = 0.5
+# Where others keep relations: the tutorial and spacy-llm, and GLiREL.
+OTHERS = ("rel", "relations")
 
 Found = Tuple[Any, Any, str, float]
 
@@ -69,34 +72,39 @@ def get_entity_groups(doc: Doc) -> List[str]:
     return [key for key in doc.spans if not key.startswith(CLUSTERS_PREFIX)]
 
 
+def get_clusters(doc: Doc) -> Dict[str, List[Span]]:
+    """Clusters of mentions, which need not be entities.
+
+    doc (Doc): The doc.
+    RETURNS (Dict[str, List[Span]]): Their mentions by their keys in `doc.spans`.
+    """
+    groups = (item for item in doc.spans.items() if item[0].startswith(CLUSTERS_PREFIX))
+    return {key: [span for span in group if len(span)] for key, group in groups}
+
+
 def _as_source(doc: Doc, place: str) -> SourceDoc:
     own = list(get_relations(doc))
     mentions = get_mentions(doc, own, (None, *get_entity_groups(doc)))
-    clusters = {
-        (span.start, span.end): key
-        for key, group in doc.spans.items()
-        if key.startswith(CLUSTERS_PREFIX)
-        for span in group
-    }
+    clusters = get_clusters(doc)
+    cluster_of: Dict[Bounds, str] = {}
+    for key, cluster in clusters.items():
+        for span in cluster:
+            # Of several the first, as a span has one id; `clusters` tells all.
+            cluster_of.setdefault((span.start, span.end), key)
     for relation in own:
         for group in (relation.head_mentions, relation.tail_mentions):
             for span in group if len(group) > 1 else ():
                 name = f"entity of {_name(group[0])}"
-                clusters.setdefault((span.start, span.end), name)
+                cluster_of.setdefault((span.start, span.end), name)
     attributes: Dict[Any, List[Tuple[str, Any]]] = {}
     for start, end, label, name, value in doc.user_data.get(ATTRIBUTES_KEY, ()):
         attributes.setdefault((start, end, label), []).append((name, value))
     entities: Dict[str, SourceEntity] = {}
     ids: Dict[Bounds, str] = {}
     for span in mentions:
-        entity = SourceEntity(
-            _name(span),
-            span.start_char,
-            span.end_char,
-            span.label_,
-            place,
-            kb_id=span.kb_id_,
-            cluster=span.id_ or clusters.get((span.start, span.end), ""),
+        entity = replace(
+            _as_entity(span, place),
+            cluster=span.id_ or cluster_of.get((span.start, span.end), ""),
             attributes=tuple(
                 attributes.get((span.start_char, span.end_char, span.label_), ())
             ),
@@ -141,7 +149,25 @@ def _as_source(doc: Doc, place: str) -> SourceDoc:
         [token.text for token in doc],
         [bool(token.whitespace_) for token in doc],
         starts,
+        has_relations(doc) or any(_get_others(doc, key) is not None for key in OTHERS),
+        {key: [_as_entity(x, place) for x in found] for key, found in clusters.items()},
     )
+
+
+def _as_entity(span: Span, place: str) -> SourceEntity:
+    return SourceEntity(
+        _name(span),
+        span.start_char,
+        span.end_char,
+        span.label_,
+        place,
+        kb_id=span.kb_id_,
+        cluster=span.id_,
+    )
+
+
+def _get_others(doc: Doc, key: str) -> Any:
+    return doc.user_data.get(("._.", key, None, None))
 
 
 def _list_others(
@@ -167,8 +193,8 @@ def _list_others(
         head, tail = (ids.get(end, f"tokens {end[0]}–{end[1]}") for end in ends)
         return [(head, tail, item["label"], item.get("score", 1.0))]
 
-    for key, read in (("rel", read_item), ("relations", read_positions)):
-        found = doc.user_data.get(("._.", key, None, None))
+    for key, read in zip(OTHERS, (read_item, read_positions)):
+        found = _get_others(doc, key)
         if key == "rel" and isinstance(found, dict):
             read, found = read_pair, list(found.items())
         found = [] if found is None else found

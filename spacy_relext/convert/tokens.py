@@ -121,9 +121,10 @@ class TokenDoc:
         """
         self.problems.append(Problem(self.place, "note", DROPPED, reason))
 
-    def as_source(self) -> SourceDoc:
+    def as_source(self, has_relations: bool = True) -> SourceDoc:
         """The document.
 
+        has_relations (bool): Whether relations were annotated, as of SourceDoc.
         RETURNS (SourceDoc): The document.
         """
         return SourceDoc(
@@ -136,4 +137,5 @@ class TokenDoc:
             self.words,
             self.spaces,
             tuple(self._sent_starts),
+            has_relations,
         )

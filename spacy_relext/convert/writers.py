@@ -5,6 +5,8 @@ from typing import (
     Any,
     Callable,
     Dict,
+    FrozenSet,
+    Iterable,
     Iterator,
     List,
     NamedTuple,
@@ -21,7 +23,7 @@ from ..records import get_mentions
 from ..relation import Relation, get_relations
 from .build import SOURCE_KEY
 from .report import DROPPED
-from .source import Problem
+from .source import Bounds, Problem
 
 
 class Writer(Protocol):
@@ -42,12 +44,14 @@ class Annotations(NamedTuple):
         is no cluster, in text order.
     relations (List[Relation]): Its relations.
     ids (Dict[Tuple, int]): The position of each mention by its key (`layout.as_key`).
+    clusters (List[List[Span]]): The mentions of each cluster, which need not be entities.
     """
 
     name: str
     mentions: List[Span]
     relations: List[Relation]
     ids: Dict[Any, int]
+    clusters: List[List[Span]]
 
 
 def get_annotations(doc: Doc) -> Annotations:
@@ -56,17 +60,30 @@ def get_annotations(doc: Doc) -> Annotations:
     doc (Doc): The doc.
     RETURNS (Annotations): They.
     """
-    from .spacy_docs import get_entity_groups
+    from .spacy_docs import get_clusters, get_entity_groups
 
     relations = list(get_relations(doc))
     keys = (None, *get_entity_groups(doc))
     mentions = sorted(get_mentions(doc, relations, keys), key=as_key)
     name = str(doc.user_data.get(SOURCE_KEY, [""])[0])
     ids = {as_key(span): i for i, span in enumerate(mentions)}
-    return Annotations(name, mentions, relations, ids)
+    return Annotations(name, mentions, relations, ids, list(get_clusters(doc).values()))
 
 
-# What a format may have no place for: how many of a doc's entities or relations have it.
+def _count_clusters(found: Annotations) -> int:
+    """Clusters of several mentions, but for those that are all mentions of a relation's
+    head or tail: what becomes of these is what becomes of the relation's."""
+    groups = (x for r in found.relations for x in (r.head_mentions, r.tail_mentions))
+    told = {_as_bounds(group) for group in groups}
+    return sum(len(x) > 1 and _as_bounds(x) not in told for x in found.clusters)
+
+
+def _as_bounds(mentions: Iterable[Span]) -> FrozenSet[Bounds]:
+    return frozenset((span.start, span.end) for span in mentions)
+
+
+# What a format may have no place for: how many of a doc's entities, relations or
+# clusters have it.
 LOSSES: Dict[str, Tuple[str, Callable[[Annotations], int]]] = {
     "ids": (
         "the format has no place for the kb_id of an entity",
@@ -87,6 +104,10 @@ LOSSES: Dict[str, Tuple[str, Callable[[Annotations], int]]] = {
         "the format has no place for the evidence of a relation",
         lambda found: sum(bool(relation.evidence) for relation in found.relations),
     ),
+    "clusters": (
+        "the format has no place for a cluster of mentions",
+        _count_clusters,
+    ),
 }
 
 
@@ -95,7 +116,7 @@ def find_losses(doc: Doc, loses: Sequence[str]) -> Iterator[Problem]:
 
     doc (Doc): The doc, made by `DocBuilder`.
     loses (Sequence[str]): What the format has no place for, names in `LOSSES`.
-    YIELDS (Problem): A note for each entity or relation that has it.
+    YIELDS (Problem): A note for each entity, relation or cluster that has it.
     """
     found = get_annotations(doc)
     _, place = doc.user_data[SOURCE_KEY]

@@ -206,6 +206,24 @@ def test_clusters():
     assert [x.text for x in doc.spans[clusters]] == ["Ada Lovelace", "She"]
 
 
+def test_relation_goes_to_closest_mentions_that_stay():
+    """The closest to Ada overlaps a longer entity; if all do, there is no relation."""
+    text = "Ada left New York University . York was cold and York was grey ."
+    ada, school = (entity(x, x, source=text) for x in ("Ada", "New York University"))
+    york = [
+        SourceEntity(str(start), start, end, "CITY", f"a:{start}", cluster="y")
+        for start, end in ((9, 17), (31, 35), (49, 53))
+    ]
+    found = [ada, school, *york]
+    [doc], report = build(found, [relation("Ada", "y")], text=text)
+    [link] = get_relations(doc)
+    assert (link.head.text, link.tail.start_char) == ("Ada", 31)
+    assert [x.start_char for x in link.tail_mentions] == [31, 49]
+    assert report.changed["relation", "moved"] == 1 and not report.dropped["relation"]
+    [doc], report = build(found[:3], [relation("Ada", "y")], text=text)
+    assert not get_relations(doc) and report.dropped["relation"] == 1
+
+
 @pytest.mark.parametrize("cut", ["line", "sentence"])
 def test_cut(cut):
     entities = [entity("1", "Ada Lovelace"), entity("2", "London"), entity("3", "him")]
@@ -249,6 +267,21 @@ def test_cut_keeps_words():
     )
     assert [[token.text for token in doc] for doc in docs] == [words[:3], words[3:]]
     assert [doc.text for doc in docs] == ["unable.", "Dislike"]
+
+
+@pytest.mark.parametrize("cut", ["line", "sentence"])
+def test_cut_keeps_sentences(cut):
+    words = "Ada slept . Bo \n ran . Cy .".split(" ")
+    text, bounds = join_words(words)
+    starts = tuple(bounds[i][0] for i in (0, 3, 7))
+    options = Options(cut=cut)
+    docs, _ = build(text=text, words=words, sent_starts=starts, options=options)
+    found = [[sent.text for sent in doc.sents] for doc in docs]
+    if cut == "line":
+        # The second begins within a sentence.
+        assert found == [["Ada slept .", "Bo"], ["ran .", "Cy ."]]
+    else:
+        assert found == [["Ada slept ."], ["Bo \n ran ."], ["Cy ."]]
 
 
 def test_sentences():

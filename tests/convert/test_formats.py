@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, List, Set, Tuple
+from typing import Any, Dict, List, Set, Tuple
 
 import pytest
 import spacy
@@ -14,6 +14,7 @@ from spacy_relext.convert import FORMATS, TARGETS, guess_format
 from spacy_relext.convert.build import Options
 from spacy_relext.convert.json_values import iter_json
 from spacy_relext.convert.source import Problem
+from spacy_relext.relation import has_relations
 
 WORDS = ["Ada", "Byron", "wrote", "to", "Babbage", "."]
 TEXT = "Ada Byron wrote to Babbage ."
@@ -449,6 +450,94 @@ def test_relations_keep_what_is_their_own(there, tmp_path):
         return relation.label, relation.head.start, relation.score, *bounds
 
     assert list(map(as_values, get_relations(back))) == list(map(as_values, relations))
+
+
+@pytest.mark.parametrize(
+    "name, keys",
+    [
+        ("docred", ["labels"]),
+        ("doccano", ["relations"]),
+        ("dygie", ["relations", "events"]),
+        ("jsonl", ["relations"]),
+        ("prodigy", ["relations"]),
+        ("spert", ["relations"]),
+    ],
+)
+def test_record_without_relations_is_not_one_with_none(name, keys, tmp_path):
+    """Without the key nobody annotated any; an empty list says that there are none."""
+    bare = {key: value for key, value in RECORDS[name].items() if key not in keys}
+    records = [bare, *({**bare, key: []} for key in keys)]
+    path = tmp_path / "input.jsonl"
+    path.write_text("".join(json.dumps(x) + "\n" for x in records), encoding="utf8")
+    convert(path, tmp_path / "output.spacy", format=name)
+    found = [has_relations(doc) for doc in load(tmp_path / "output.spacy")]
+    assert found == [False] + [True] * len(keys)
+
+
+@pytest.mark.parametrize("cut", ["document", "line"])
+def test_docs_without_annotated_relations_stay_so(cut, tmp_path):
+    bare = Doc(NLP.vocab, words=["Ada", "\n", "Bo"])
+    none, rel = bare.copy(), make_doc(rel=[])
+    set_relations(none, [])
+    source = tmp_path / "in.spacy"
+    DocBin(docs=[bare, none, rel], store_user_data=True).to_disk(source)
+    convert(source, tmp_path / "out.spacy", options=Options(cut))
+    found = [has_relations(doc) for doc in load(tmp_path / "out.spacy")]
+    n = 2 if cut == "line" else 1
+    assert found == [False] * n + [True] * n + [True]
+
+
+def make_clustered() -> Doc:
+    """She is no entity, and Babbage in two clusters."""
+    words = "Ada met Babbage . \n She liked Ada and Babbage .".split(" ")
+    doc = Doc(NLP.vocab, words=words)
+    doc.ents = [Span(doc, i, i + 1, "PERSON") for i in (0, 2, 7, 9)]
+    doc.spans["coref_clusters_1"] = [doc[0:1], doc[5:6], doc[7:8]]
+    doc.spans["coref_clusters_2"] = [Span(doc, 2, 3, "PERSON"), doc[9:10]]
+    doc.spans["coref_clusters_x"] = [doc[0:1], doc[2:3]]
+    return doc
+
+
+def get_groups(doc: Doc) -> Dict[str, List[Tuple[str, str]]]:
+    return {key: [(x.text, x.label_) for x in spans] for key, spans in doc.spans.items()}
+
+
+def test_clusters_of_docs_are_kept(tmp_path):
+    source, doc = tmp_path / "in.spacy", make_clustered()
+    DocBin(docs=[doc]).to_disk(source)
+    report = convert(source, tmp_path / "out.spacy")
+    (found,) = load(tmp_path / "out.spacy")
+    assert get_groups(found) == get_groups(doc) and not report.sorts()
+
+
+def test_clusters_of_docs_are_cut(tmp_path):
+    source, doc = tmp_path / "in.spacy", make_clustered()
+    DocBin(docs=[doc]).to_disk(source)
+    report = convert(source, tmp_path / "out.spacy", options=Options("line"))
+    first, second = load(tmp_path / "out.spacy")
+    assert get_groups(first) == {
+        "coref_clusters_1": [("Ada", "")],
+        "coref_clusters_2": [("Babbage", "PERSON")],
+        "coref_clusters_x": [("Ada", ""), ("Babbage", "")],
+    }
+    assert get_groups(second) == {
+        "coref_clusters_1": [("She", ""), ("Ada", "")],
+        "coref_clusters_2": [("Babbage", "")],
+    }
+    assert not report.sorts()
+
+
+@pytest.mark.parametrize("to", [name for name in TARGETS if name != "spacy"])
+def test_clusters_that_a_format_has_no_place_for_are_told(to, tmp_path):
+    """Not those that a relation has all mentions of, of which it is told as such."""
+    source, doc = tmp_path / "in.spacy", make_clustered()
+    ada, babbage, again, _ = doc.ents
+    she = Span(doc, 5, 6, "PERSON")
+    set_relations(doc, [Relation(ada, babbage, "MET", 1.0, (ada, she, again))])
+    DocBin(docs=[doc], store_user_data=True).to_disk(source)
+    report = convert(source, tmp_path / f"out{FORMATS[to].suffix}", to=to)
+    told = [places for (_, _, reason), places in report.sorts() if "cluster" in reason]
+    assert list(map(len, told)) == [2]
 
 
 @pytest.mark.parametrize("indent", [None, 2])
