@@ -263,9 +263,20 @@ class Pairs:
     def flat_bounds(self, lengths: Ints1d) -> Tuple[Ints1d, Ints1d]:
         """The mentions' bounds in the concatenated tokens of the batch.
 
-        lengths (Ints1d): Number of tokens of each doc.
+        lengths (Ints1d): Number of tokens of each doc that have a vector.
         RETURNS (Tuple[Ints1d, Ints1d]): Starts and ends, end exclusive.
+        RAISES (ValueError): Where these are not the tokens of a doc.
         """
+        if len(self.mentions):
+            docs, firsts = numpy.unique(self.doc, return_index=True)
+            for i, entity in zip(docs.tolist(), firsts.tolist()):
+                doc = self.mentions[int(self.first_mention[entity])].doc
+                if len(doc) != lengths[i]:
+                    raise ValueError(
+                        f"A doc of {len(doc)} tokens has the vectors of {lengths[i]}. What "
+                        "merges or splits tokens has to stand before the transformer, or "
+                        f"after the relation extractor. The doc: {doc[:10].text!r}"
+                    )
         doc = self.doc if self.entity is None else self.doc[self.entity]
         offset = (numpy.cumsum(lengths) - lengths)[doc]
         return self.start + offset, self.end + offset

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import islice, takewhile
 from typing import Callable, Collection, Iterable, List, Optional, Sequence, Tuple
 
+import numpy
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -40,8 +41,16 @@ def read_examples(
             found = [replace(rel, head_mentions=(), tail_mentions=()) for rel in found]
         relations.extend(found)
         if len(docs) < N_DOCS and len(eg.reference):
-            docs.append(eg.reference)
+            docs.append(_without_vectors(eg.reference))
     return relations, docs
+
+
+def _without_vectors(doc: Doc) -> Doc:
+    """A copy without what another pipeline left, whose vectors may be of another width."""
+    doc = doc.copy()
+    doc.tensor = numpy.zeros((0, 0), dtype="f")
+    doc.user_data = {}
+    return doc
 
 
 def select_relations(

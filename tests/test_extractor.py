@@ -1,3 +1,4 @@
+import os
 import pickle
 import subprocess
 import sys
@@ -687,3 +688,49 @@ def test_retrieves_what_a_kb_knows(trained):
     doc.ents = [Span(doc, e.start, e.end, label=e.label_, kb_id=f"Q{i}") for i, e in enumerate(doc.ents)]
     founded = max(trained(doc)._.relations, key=lambda rel: rel.label == "FOUNDED")
     assert (founded.head.kb_id_, founded.tail.kb_id_) == ("Q0", "Q1")
+
+
+def test_tokens_that_were_merged_after_the_vectors_were_made():
+    nlp = make_nlp(n_updates=0)
+    pipe = nlp.get_pipe("relation_extractor")
+    doc = make_examples(nlp)[0].predicted
+    vectors = pipe.model.get_ref("tok2vec").predict([doc])
+    pipe.model.get_ref("tok2vec")._func = lambda model, docs, is_train: (vectors, None)
+    assert pipe.predict([doc])[1].size
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[-2:])
+    with pytest.raises(ValueError, match="What merges or splits tokens"):
+        pipe.predict([doc])
+
+
+def test_vectors_that_another_pipeline_left_do_not_size_the_model():
+    nlp = spacy.blank("en")
+    width = 16
+    nlp.add_pipe("tok2vec", config={"model": {**SMALL["tok2vec"], "width": width}})
+    listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": width}
+    nlp.add_pipe("relation_extractor", config={"model": {**SMALL, "tok2vec": listener}})
+    examples = make_examples(nlp)
+    for eg in examples:
+        eg.reference.tensor = numpy.ones((len(eg.reference), width + 1), dtype="f")
+    sgd = nlp.initialize(lambda: examples)
+    assert nlp.update(examples, sgd=sgd)["relation_extractor"] > 0
+
+
+def test_a_forked_process_does_not_wait_for_threads_of_torch(tmp_path):
+    """In a process of its own, as this one may use one thread alone."""
+    make_nlp(n_updates=0).to_disk(tmp_path)
+    code = f"""
+import spacy, torch
+torch.set_num_threads(2)
+nlp = spacy.load({str(tmp_path)!r})
+nlp.add_pipe("entity_ruler", first=True).add_patterns(
+    [dict(label="X", pattern=x) for x in ("Ada", "Kestrel")])
+texts = ["Ada founded Kestrel in Cork ."] * 2
+list(nlp.pipe(texts))
+print(len(list(nlp.pipe(texts, n_process=2, batch_size=1))))
+"""
+    env = {name: x for name, x in os.environ.items() if name != "OMP_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.strip() == "2", done.stderr

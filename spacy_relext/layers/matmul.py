@@ -1,6 +1,14 @@
+import os
+from functools import partial
+
 import torch
 from thinc.api import torch2xp
 from thinc.types import FloatsXd
+
+# A process that is forked has none of the threads that torch made before, and waits for
+# them for ever where it does not know.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
 def matmul(A: FloatsXd, B: FloatsXd) -> FloatsXd:
