@@ -345,6 +345,29 @@ def test_an_entity_that_shares_a_mention_with_the_right_one_is_wrong():
         assert score_relations([example], grouping=grouping)["rels_p"] == precision
 
 
+def test_an_entity_of_one_shared_mention_is_wrong():
+    """All that Bo has is a mention that Ada has as well."""
+    vocab = spacy.blank("en").vocab
+    text, entities = "Ada met Ada-Bo of Kestrel .", "Ada/P/1 Ada-Bo/P/1|2 Kestrel/O/3"
+    example = Example(make_doc(vocab, text, entities), make_doc(vocab, text, entities))
+    for doc, heads in ((example.reference, (0, 2)), (example.predicted, (1, 2))):
+        heads = doc.ents[slice(*heads)]
+        set_relations(doc, [Relation(heads[-1], doc.ents[2], "RAN", head_mentions=heads)])
+    grouping = configure_group_by_kb_id("|")
+    assert score_relations([example], grouping=grouping)["rels_f"] == 0
+
+
+def test_an_entity_whose_annotation_names_fewer_mentions_is_right():
+    """A relation that names two of three mentions is of the entity of three."""
+    example = make_scored([], lambda ents: [([ents[0], ents[2], ents[4]], [ents[3]], "RAN")])
+    ents = example.reference.ents
+    named = [ents[0], ents[2]]
+    set_relations(
+        example.reference, [Relation(ents[0], ents[3], "RAN", head_mentions=named)]
+    )
+    assert score_relations([example], grouping=group_by_kb_id)["rels_f"] == 1
+
+
 def test_of_two_entities_with_a_mention_the_one_with_no_other_is_found():
     example = make_scored([("1", "3", "RAN"), ("2", "3", "OWNS")], lambda ents: [])
     gold = example.reference
