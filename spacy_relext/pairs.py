@@ -260,23 +260,30 @@ class Pairs:
         found = order[numpy.minimum(position, len(keys) - 1)]
         return numpy.where(keys[found] == wanted, found, -1)
 
+    def check_lengths(self, lengths: Ints1d) -> None:
+        """Make sure that the vectors of a batch are those of the tokens of its docs.
+
+        lengths (Ints1d): Number of vectors of each doc.
+        RAISES (ValueError): Where a doc with an entity has more or fewer tokens.
+        """
+        if not len(self.mentions):
+            return
+        indices, entities = numpy.unique(self.doc, return_index=True)
+        for i, mention in zip(indices.tolist(), self.first_mention[entities].tolist()):
+            doc = self.mentions[mention].doc
+            if len(doc) != lengths[i]:
+                raise ValueError(
+                    f"A doc of {len(doc)} tokens has {lengths[i]} vectors. What merges or "
+                    "splits tokens has to stand before the transformer, or after the "
+                    f"relation extractor. The doc: {doc[:10].text!r}"
+                )
+
     def flat_bounds(self, lengths: Ints1d) -> Tuple[Ints1d, Ints1d]:
         """The mentions' bounds in the concatenated tokens of the batch.
 
-        lengths (Ints1d): Number of tokens of each doc that have a vector.
+        lengths (Ints1d): Number of tokens of each doc.
         RETURNS (Tuple[Ints1d, Ints1d]): Starts and ends, end exclusive.
-        RAISES (ValueError): Where these are not the tokens of a doc.
         """
-        if len(self.mentions):
-            docs, firsts = numpy.unique(self.doc, return_index=True)
-            for i, entity in zip(docs.tolist(), firsts.tolist()):
-                doc = self.mentions[int(self.first_mention[entity])].doc
-                if len(doc) != lengths[i]:
-                    raise ValueError(
-                        f"A doc of {len(doc)} tokens has the vectors of {lengths[i]}. What "
-                        "merges or splits tokens has to stand before the transformer, or "
-                        f"after the relation extractor. The doc: {doc[:10].text!r}"
-                    )
         doc = self.doc if self.entity is None else self.doc[self.entity]
         offset = (numpy.cumsum(lengths) - lengths)[doc]
         return self.start + offset, self.end + offset

@@ -5,8 +5,8 @@ import torch
 from thinc.api import torch2xp
 from thinc.types import FloatsXd
 
-# A process that is forked has none of the threads that torch made before, and waits for
-# them for ever where it does not know.
+# A forked process, as of `nlp.pipe(n_process=2)`, has none of the threads that torch
+# started before, and its first product would wait for them for ever.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 

@@ -143,7 +143,8 @@ def _vectors(
     """A function that makes the vectors of some of what gets a score. The vectors of
     mentions come from the pairs of entities, as a pair of mentions no longer tells how
     many its entity has."""
-    tokens, _ = inputs
+    tokens, pairs = inputs
+    pairs.check_lengths(tokens[1])
     ops = model.ops
     entities, _, as_head, as_tail, _ = model.layers[:5]
     width = as_head.get_dim("nO")
@@ -153,14 +154,14 @@ def _vectors(
     add_distance, backprop_distance = _distance(model, is_train)
     add_context, backprop_context = _context(model, (tokens, E, every), is_train)
 
-    def pair_vectors(pairs: Pairs) -> Floats2d:
-        Y = H[ops.asarray1i(pairs.head)]
+    def pair_vectors(some: Pairs) -> Floats2d:
+        Y = H[ops.asarray1i(some.head)]
         if model.attrs["pair_width"] == width:
-            Y += T[ops.asarray1i(pairs.tail)]
+            Y += T[ops.asarray1i(some.tail)]
         else:
-            Y = ops.xp.hstack([Y, T[ops.asarray1i(pairs.tail)]])
-        add_distance(Y, pairs)
-        add_context(Y, pairs)
+            Y = ops.xp.hstack([Y, T[ops.asarray1i(some.tail)]])
+        add_distance(Y, some)
+        add_context(Y, some)
         return Y
 
     def backprop(dY: Floats2d) -> Floats2d:
