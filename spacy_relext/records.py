@@ -53,7 +53,8 @@ class RelationRecord(TypedDict):
 
 
 class Record(TypedDict):
-    """A doc: `id` names it, `source` is where it was read."""
+    """A doc: `id` names it, `source` is where it was read. Those that `spacy relext extract`
+    wrote have `model` too, which tells the pipeline from others."""
 
     id: str
     source: str

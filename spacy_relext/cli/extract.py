@@ -1,8 +1,10 @@
 """python -m spacy relext extract"""
 
 import json
+import os
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Optional, Tuple, Union
@@ -10,6 +12,7 @@ from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Optional, Tupl
 import typer
 from spacy import util
 from spacy.cli._util import import_code, setup_gpu
+from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc
@@ -24,6 +27,9 @@ from . import relext
 
 # A batch ends with the document that reaches this, in characters.
 MAX_BATCH_CHARS = 500_000
+
+# Bytes of a file that are read at a time.
+CHUNK = 1 << 20
 
 # As tqdm has it, but docs a second also where that is below one.
 BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
@@ -48,7 +54,8 @@ def extract_cli(
     """Find the relations in texts, and write a line of JSON for each document.
 
     The output is written as it comes. After an interruption, the same command goes on
-    where it was. What cannot be read is reported with its file and line, and left out.
+    where it was, but not with another model. What cannot be read is reported with its
+    file and line, and left out.
     """
     try:
         extract(
@@ -96,7 +103,8 @@ def extract(
     model (str): Name or path of the pipeline.
     inputs (Iterable[Path]): Files and directories, see `spacy_relext.texts`.
     output (Path): A .jsonl file of records, see `spacy_relext.records`, in the order of
-        the input. A document that the pipeline failed on has `error` in their place.
+        the input. A document that the pipeline failed on has `error` in their place. Each
+        has as `model` what `get_fingerprint` returns.
     lines (bool): Whether each line of a plain text file is a document.
     text_field (str): Where the text is in JSON objects and tables.
     id_field (str): Where the id of the document is, if it has one.
@@ -110,18 +118,20 @@ def extract(
         from before, and in this run of `entities`, `relations`, documents that `failed`,
         and places `left_out`.
     RAISES (ValueError): Where the output is not the beginning of what these inputs give,
-        or the pipeline finds no relations.
+        or not of this model, or the pipeline finds no relations.
+    RAISES (OSError): Where there is no such pipeline.
     """
     inputs = list(inputs)
     if any(path.resolve() == output.resolve() for path in inputs):
         raise ValueError(f"{output} cannot be input and output")
     options = {"lines": lines, "text_field": text_field, "id_field": id_field}
     read = partial(read_texts, inputs, leave_out=output, **options)
+    mark = {"model": get_fingerprint(model, code_path)}
     n_texts, n_faults = _count(read(), silent)
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("w+b" if overwrite or not output.exists() else "r+b") as file:
         texts = (text for text in read() if isinstance(text, Text))
-        done, texts = _skip_done(file, texts, output)
+        done, texts = _skip_done(file, texts, output, mark)
         counts = dict(documents=done, continued=done, entities=0, relations=0, failed=0)
         build = partial(Annotator, model, use_gpu, code_path)
         batches = _batch(texts, batch_size)
@@ -130,7 +140,7 @@ def extract(
         ) as bar:
             # Nothing left to do needs no pipeline.
             for records in map_batches(build, batches, n_process) if done < n_texts else ():
-                file.writelines(_dump(record) + b"\n" for record in records)
+                file.writelines(_dump({**mark, **record}) + b"\n" for record in records)
                 file.flush()
                 for record in records:
                     counts["documents"] += 1
@@ -144,6 +154,28 @@ def extract(
     if not silent:
         _print_counts(counts, output)
     return counts
+
+
+def get_fingerprint(model: str, code_path: Optional[Path] = None) -> str:
+    """Tell a pipeline from others, and from itself before it was trained anew. It is made
+    of what the files contain: a copy has the same.
+
+    model (str): Name or path of the pipeline.
+    code_path (Optional[Path]): Python file that it needs.
+    RETURNS (str): 16 hexadecimal digits.
+    RAISES (OSError): Where there is no such pipeline.
+    """
+    # In the order in which spaCy looks for it.
+    folder = util.get_package_path(model) if util.is_package(model) else Path(model)
+    if not folder.is_dir():
+        raise OSError(Errors.E050.format(name=model))
+    found = blake2b(digest_size=8)
+    for path in _find_model_files(folder):
+        found.update(f"{path.relative_to(folder).as_posix()}:{path.stat().st_size}:".encode())
+        _add_file(found, path)
+    if code_path is not None:
+        _add_file(found, code_path)
+    return found.hexdigest()
 
 
 class Annotator:
@@ -215,17 +247,35 @@ def _dump(record: Dict[str, Any]) -> bytes:
     return json.dumps(record, ensure_ascii=False).encode("utf-8")
 
 
+def _find_model_files(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        # What Python, git and others keep there changes without the model.
+        folders[:] = sorted(x for x in folders if x != "__pycache__" and x[0] != ".")
+        yield from (Path(parent, name) for name in sorted(names) if name[0] != ".")
+
+
+def _add_file(found: blake2b, path: Path) -> None:
+    with path.open("rb") as file:
+        for chunk in iter(partial(file.read, CHUNK), b""):
+            found.update(chunk)
+
+
 def _skip_done(
-    file: BinaryIO, texts: Iterator[Text], output: Path
+    file: BinaryIO, texts: Iterator[Text], output: Path, mark: Dict[str, str]
 ) -> Tuple[int, Iterator[Text]]:
     """How many of the texts the file has records of, and those that remain. What was
     written of a record in part is cut off."""
     done = end = 0
     for line in file:
         text = next(texts, None)
+        if not _is_begun(line, mark):
+            raise ValueError(
+                f"{output}:{done + 1} was written with another model or --code, with this "
+                "model before it was trained anew, or before records said with which. Give "
+                "another --output, or --overwrite to begin anew"
+            )
         # A record begins with its text, whatever was found in it.
-        begin = b"" if text is None else _dump(text._asdict())[:-1]
-        if not begin or line[: len(begin)] != begin[: len(line)]:
+        if text is None or not _is_begun(line, {**mark, **text._asdict()}):
             expected = "there is no more input" if text is None else f"comes {text.source}"
             raise ValueError(
                 f"{output}:{done + 1} is not of the same input, where {expected}. Give the "
@@ -238,6 +288,12 @@ def _skip_done(
         end += len(line)
         done += 1
     return done, texts
+
+
+def _is_begun(line: bytes, record: Dict[str, str]) -> bool:
+    """Whether a line, which may be cut off anywhere, begins as a record does."""
+    begin = _dump(record)[:-1]
+    return line[: len(begin)] == begin[: len(line)]
 
 
 def _batch(texts: Iterable[Text], size: int) -> Iterator[List[Text]]:

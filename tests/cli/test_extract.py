@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -131,12 +132,70 @@ def test_killed_and_resumed(n_process, model, texts, tmp_path):
     assert output.read_bytes() == whole.read_bytes()
 
 
-def test_nothing_left_to_do(model, texts, tmp_path):
+def test_nothing_left_to_do(model, texts, tmp_path, monkeypatch):
     output = tmp_path / "out.jsonl"
     assert extract(model, texts, "--output", output).exit_code == 0
     before = output.read_bytes()
-    result = extract("no-such-model", texts, "--output", output)
+    # No pipeline is loaded, and a copy of the model is no other.
+    monkeypatch.setattr("spacy.util.load_model", None)
+    copy = shutil.copytree(model, tmp_path / "copy", copy_function=shutil.copyfile)
+    result = extract(copy, texts, "--output", output)
     assert result.exit_code == 0 and output.read_bytes() == before
+
+
+@pytest.mark.parametrize("n_done", [N_TEXTS, 3])
+def test_another_model(n_done, model, texts, tmp_path):
+    """Its results are not put behind those of the one before, nor taken for them."""
+    other, output = shutil.copytree(model, tmp_path / "other"), tmp_path / "out.jsonl"
+    assert extract(other, texts, "--output", output).exit_code == 0
+    lines = output.read_bytes().splitlines(keepends=True)[:n_done]
+    # Its last line is cut off.
+    output.write_bytes(b"".join(lines)[:-30])
+    before = output.read_bytes()
+    # All that differs is numbers.
+    nlp = spacy.load(other)
+    for node in nlp.get_pipe("relation_extractor").model.walk():
+        for name in node.param_names:
+            node.set_param(name, node.get_param(name) * 0.5)
+    nlp.to_disk(other)
+    result = extract(other, texts, "--output", output)
+    assert result.exit_code == 1 and output.read_bytes() == before
+    told = " ".join(result.output.split())
+    assert "with another model" in told and "--overwrite" in told
+    assert extract(other, texts, "--output", output, "--overwrite").exit_code == 0
+    assert len(read(output)) == N_TEXTS
+
+
+def test_other_code(model, texts, tmp_path):
+    output, code = tmp_path / "out.jsonl", tmp_path / "code.py"
+    code.write_text("THRESHOLD = 1")
+    options = (model, texts, "--output", output, "--code", code)
+    assert extract(*options).exit_code == extract(*options).exit_code == 0
+    code.write_text("THRESHOLD = 2")
+    assert extract(*options).exit_code == 1
+
+
+def test_output_that_does_not_say_its_model(model, texts, tmp_path):
+    output = tmp_path / "out.jsonl"
+    assert extract(model, texts, "--output", output).exit_code == 0
+    records = read(output)
+    for record in records:
+        del record["model"]
+    before = "\n".join(map(json.dumps, records)) + "\n"
+    output.write_text(before)
+    result = extract(model, texts, "--output", output)
+    assert result.exit_code == 1 and "--overwrite" in result.output
+    assert output.read_text() == before
+
+
+def test_no_such_model(model, texts, tmp_path):
+    """What is there already stays, also where it is to be overwritten."""
+    output = tmp_path / "out.jsonl"
+    assert extract(model, texts, "--output", output).exit_code == 0
+    before = output.read_bytes()
+    result = extract("no-such-model", texts, "--output", output, "--overwrite")
+    assert result.exit_code == 1 and "no-such-model" in result.output
+    assert output.read_bytes() == before
 
 
 def test_other_input(model, texts, tmp_path):
