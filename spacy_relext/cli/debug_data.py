@@ -96,8 +96,10 @@ def debug_data(
     component (str): Name of the component in it.
     code_path (Optional[Path]): Python file to import first.
     RETURNS (Dict[str, Any]): What `inspect_corpus` finds as `train` and `dev`;
-        `unseen_labels`, those of dev alone; `shared_texts`; the `window`; and of the
-        config `without_entities` and `stand_ins`, see `TrainingConfig`.
+        `unseen_labels`, those of dev alone; `absent_labels`, those that the config gives
+        and neither has; `other_labels`, those that it does not give; `shared_texts`; the
+        `window`; and of the config `without_entities`, `stand_ins` and `unread_labels`,
+        see `TrainingConfig`.
     RAISES (ValueError): Where there is no such component in the config, or no corpus.
     """
     import_code(code_path)
@@ -118,8 +120,12 @@ def debug_data(
     }
     train, dev = ([eg.reference for eg in egs] for egs in examples.values())
     found["shared_texts"] = find_shared_texts(train, dev)
-    labels = found["train"]["labels"], found["dev"]["labels"]
-    found["unseen_labels"] = sorted(set(labels[1]) - set(labels[0]))
+    labels = set(found["train"]["labels"]), set(found["dev"]["labels"])
+    found["unseen_labels"] = sorted(labels[1] - labels[0])
+    given = set.union(*labels) if config.labels is None else set(config.labels)
+    found["absent_labels"] = sorted(given.difference(*labels))
+    found["other_labels"] = sorted(set.union(*labels) - given)
+    found["unread_labels"] = config.unread_labels
     found["window"] = setup.window
     found["without_entities"] = config.without_entities
     found["stand_ins"] = config.stand_ins
@@ -241,6 +247,26 @@ def _print_problems(found: Dict[str, Any]) -> int:
                     "are further apart do not see each other.",
                 )
             )
+    if found["unread_labels"]:
+        problems.append(
+            ("The labels in [initialize] of the config can't be read", found["unread_labels"])
+        )
+    if found["absent_labels"]:
+        problems.append(
+            (
+                "Labels in [initialize] that no relation has",
+                f"{', '.join(found['absent_labels'])}: never learnt. Are they spelt as in "
+                "the data?",
+            )
+        )
+    if found["other_labels"]:
+        problems.append(
+            (
+                "Labels in the data that [initialize] does not give the component",
+                f"{', '.join(found['other_labels'])}: not learnt, and all missed unless "
+                "`labels` of the scorer leaves them out.",
+            )
+        )
     few = [x for x, n in found["train"]["labels"].items() if n < FEW]
     if few:
         problems.append(

@@ -1,7 +1,7 @@
 """What a config says of a relation extractor that is to be trained."""
 
 from pathlib import Path
-from typing import Any, Collection, Dict, List, NamedTuple, Optional
+from typing import Any, Collection, Dict, List, NamedTuple, Optional, Tuple
 
 import srsly
 from spacy.language import Language
@@ -25,12 +25,17 @@ class TrainingConfig(NamedTuple):
         sentencizer with its defaults is in their place.
     without_entities (Dict[str, str]): Why the component would get no entities of
         `train`, or `dev`.
+    labels (Optional[List[str]]): Those that [initialize] gives the component, None where
+        it collects them from the training data.
+    unread_labels (str): Why it is not known what labels it gives, "" where it is.
     """
 
     nlp: Language
     setup: Setup
     stand_ins: List[str]
     without_entities: Dict[str, str]
+    labels: Optional[List[str]] = None
+    unread_labels: str = ""
 
 
 def read_training_config(path: Path, component: str) -> TrainingConfig:
@@ -62,6 +67,8 @@ def read_training_config(path: Path, component: str) -> TrainingConfig:
     names = config["nlp"].get("pipeline", [])
     names = names[: names.index(component)] if component in names else names
     before = {name: components.get(name, {}) for name in names}
+    initialize = config.get("initialize", {}).get("components", {}).get(component, {})
+    labels, unread_labels = _read_labels(initialize)
     config["nlp"]["pipeline"] = []
     # What the components load is not there yet, perhaps.
     config["components"], config["initialize"] = {}, {}
@@ -76,7 +83,18 @@ def read_training_config(path: Path, component: str) -> TrainingConfig:
             if why and not _may_find_entities(nlp, finders, setup.spans_key):
                 without_entities[data] = why
     stand_ins = _set_sentences(nlp, annotating)
-    return TrainingConfig(nlp, setup, stand_ins, without_entities)
+    return TrainingConfig(
+        nlp, setup, stand_ins, without_entities, labels, unread_labels
+    )
+
+
+def _read_labels(initialize: Dict[str, Any]) -> Tuple[Optional[List[str]], str]:
+    """The labels that a component is given, and why they can't be read."""
+    try:
+        return registry.resolve({"labels": initialize.get("labels")})["labels"], ""
+    # The file may be written later, or its path be given with the training.
+    except (ValueError, OSError) as error:
+        return None, " ".join(str(error).split())
 
 
 def _find_window(config: Dict[str, Any]) -> Optional[int]:

@@ -176,6 +176,65 @@ def test_what_is_no_corpus_is_told(tmp_path):
     assert result.exit_code == 1 and "train.spacy" in "".join(result.output.split("\n"))
 
 
+INITIALIZE = """
+[initialize]
+
+[initialize.components]
+
+[initialize.components.relation_extractor]
+"""
+LABELS_FILE = """
+[initialize.components.relation_extractor.labels]
+@readers = "spacy.read_labels.v1"
+"""
+
+
+@pytest.mark.parametrize("in_file", [False, True])
+@pytest.mark.parametrize(
+    "labels, absent, other",
+    [
+        (["LEFT"], None, None),
+        (["LEFT", "Left"], "Left", None),
+        (["Left"], "Left", "LEFT"),
+        (["LEFT", "MET"], None, None),
+    ],
+)
+def test_labels_of_config(tmp_path, config, labels, absent, other, in_file):
+    part = INITIALIZE
+    if in_file:
+        path = tmp_path / "labels.json"
+        path.write_text(json.dumps(labels))
+        part += f"{LABELS_FILE}path = {json.dumps(str(path))}"
+    else:
+        part += f"labels = {json.dumps(labels)}"
+    config.write_text(CONFIG + part)
+    # What dev alone has is told as such.
+    met = make("Bo met Al .", PEOPLE, [(0, 1, "MET")])
+    dev = [*clean(5, 50), *([met] if "MET" in labels else [])]
+    result, text = debug(tmp_path, clean(), dev, "--config", config)
+    assert result.exit_code == 0, result.output
+    assert ("in [initialize] that no relation has" in text) == bool(absent)
+    assert absent is None or f"{absent}: never learnt" in text
+    assert ("[initialize] does not give" in text) == bool(other)
+    assert other is None or f"{other}: not learnt" in text
+
+
+@pytest.mark.parametrize(
+    "part, told",
+    [
+        # Not required: then they are collected from the data.
+        ('path = "no-such-file"', False),
+        ('path = "no-such-file"\nrequire = true', True),
+        ("path = null", True),
+    ],
+)
+def test_labels_that_are_not_there_yet(tmp_path, config, part, told):
+    config.write_text(CONFIG + INITIALIZE + LABELS_FILE + part)
+    result, text = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+    assert result.exit_code == 0, result.output
+    assert ("[initialize] of the config can't be read" in text) == told
+
+
 SENTENCES = """
 [training]
 annotating_components = ["sentences"]
