@@ -46,7 +46,8 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
         training data, it has done so.
     setup (Setup): The component's.
     RETURNS (Dict[str, Any]): Numbers of `docs`, those not `annotated`, `entities`, of
-        those `misaligned` and `nested`; `relations`, of those `without_entities` and
+        those `misaligned` and `nested`, or all as `not_grouped` where there is a grouping
+        and it puts no two together; `relations`, of those `without_entities` and
         `out_of_reach`; candidate `pairs`, of those `pairs_without_relation`; docs longer
         than the window (`long_docs`); `labels` with their numbers of relations;
         `types_of_labels` with those of each label by entity types; `looks_symmetric`, why
@@ -71,6 +72,9 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
         entities = get_entities(doc, setup.spans_key)
         counts["entities"] += len(entities)
         counts["nested"] += len(entities) - len(filter_spans(entities))
+        if setup.grouping is not None:
+            groups = group_entities(doc, setup.grouping, setup.spans_key)
+            counts["grouped"] += sum(len(mentions) > 1 for mentions in groups)
         for entity in entities:
             counts["misaligned"] += not _is_aligned(example, entity)
         relations = get_entity_relations(doc, setup.grouping, setup.spans_key)
@@ -103,6 +107,8 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
         spans_key=setup.spans_key,
     )
     recall = scores["rels_candidate_recall"]
+    if setup.grouping is not None and not counts["grouped"]:
+        counts["not_grouped"] = counts["entities"]
     missed = 0 if recall is None else round((1 - recall) * counts["relations"])
     return {
         **{name: counts[name] for name in COUNTS},
@@ -121,8 +127,8 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
 
 
 COUNTS = (
-    "docs", "not_annotated", "long_docs", "entities", "misaligned", "nested", "relations",
-    "without_entities", "pairs", "pairs_without_relation",
+    "docs", "not_annotated", "long_docs", "entities", "misaligned", "nested", "not_grouped",
+    "relations", "without_entities", "pairs", "pairs_without_relation",
 )  # fmt: skip
 
 

@@ -58,8 +58,8 @@ def debug_data_cli(
     """Tell what will go wrong, before hours are spent on a training.
 
     Relations out of reach of the pairs, labels that are rare or unknown, entities that do
-    not fit the tokens, labels that look symmetric, texts in both sets, long documents; and
-    a reader that hands no entities over.
+    not fit the tokens, labels that look symmetric, texts in both sets, long documents; a
+    reader that hands no entities over, a grouping that groups nothing.
     """
     try:
         found = debug_data(
@@ -98,7 +98,7 @@ def debug_data(
     RETURNS (Dict[str, Any]): What `inspect_corpus` finds as `train` and `dev`;
         `unseen_labels`, those of dev alone; `absent_labels`, those that the config gives
         and neither has; `other_labels`, those that it does not give; `shared_texts`; the
-        `window`; and of the config `without_entities`, `stand_ins` and `unread_labels`,
+        `window`; and of the config `missing`, `stand_ins` and `unread_labels`,
         see `TrainingConfig`.
     RAISES (ValueError): Where there is no such component in the config, or no corpus.
     """
@@ -127,7 +127,7 @@ def debug_data(
     found["other_labels"] = sorted(set.union(*labels) - given)
     found["unread_labels"] = config.unread_labels
     found["window"] = setup.window
-    found["without_entities"] = config.without_entities
+    found["missing"] = config.missing
     found["stand_ins"] = config.stand_ins
     return found
 
@@ -178,10 +178,10 @@ def _print_labels(found: Dict[str, Any]) -> None:
 def _print_problems(found: Dict[str, Any]) -> int:
     """Tell of each problem. How many there are."""
     problems: List[Tuple[str, str]] = []
-    for name, why in found["without_entities"].items():
+    for name, why in found["missing"].items():
         problems.append(
             (
-                f"The component would get no entities of {name}",
+                f"The component would get no {name}",
                 f"{why} Where the pipeline finds them, the component that does must stand "
                 "before the extractor and be named in annotating_components.",
             )
@@ -231,6 +231,15 @@ def _print_problems(found: Dict[str, Any]) -> int:
                     "They are expanded to whole tokens. Is it the right tokenizer?",
                 )
             )
+        if part["not_grouped"]:
+            problems.append(
+                (
+                    f"The grouping makes each of {n['entities']} mentions in {name} an "
+                    "entity",
+                    "So it is of no use. Have the mentions what it goes by: a kb_id_, an "
+                    "ent_id_, clusters in doc.spans, one name?",
+                )
+            )
         if part["nested"]:
             problems.append(
                 (
@@ -248,9 +257,7 @@ def _print_problems(found: Dict[str, Any]) -> int:
                 )
             )
     if found["unread_labels"]:
-        problems.append(
-            ("The labels in [initialize] of the config can't be read", found["unread_labels"])
-        )
+        problems.append(("Labels in [initialize] can't be read", found["unread_labels"]))
     if found["absent_labels"]:
         problems.append(
             (

@@ -23,8 +23,8 @@ class TrainingConfig(NamedTuple):
     setup (Setup): The component's own.
     stand_ins (List[str]): Components that set sentence boundaries and are not loaded: a
         sentencizer with its defaults is in their place.
-    without_entities (Dict[str, str]): Why the component would get no entities of
-        `train`, or `dev`.
+    missing (Dict[str, str]): Why the component would get no "entities of train", or
+        "clusters of dev", and so on.
     labels (Optional[List[str]]): Those that [initialize] gives the component, None where
         it collects them from the training data.
     unread_labels (str): Why it is not known what labels it gives, "" where it is.
@@ -33,7 +33,7 @@ class TrainingConfig(NamedTuple):
     nlp: Language
     setup: Setup
     stand_ins: List[str]
-    without_entities: Dict[str, str]
+    missing: Dict[str, str]
     labels: Optional[List[str]] = None
     unread_labels: str = ""
 
@@ -75,17 +75,20 @@ def read_training_config(path: Path, component: str) -> TrainingConfig:
     nlp = load_model_from_config(config, auto_fill=True)
     named = nlp.config["training"]["annotating_components"]
     annotating = {name: part for name, part in before.items() if name in named}
-    without_entities = {}
+    missing = {}
     # One that was trained before does not say here where it looks.
     if "source" not in found:
+        wanted = [("entities", "spans_key", setup.spans_key)]
+        prefix = getattr(setup.grouping, "keywords", {}).get("prefix")
+        if prefix is not None:
+            wanted.append(("clusters", "clusters_prefix", prefix))
         for data, finders in (("train", annotating), ("dev", before)):
-            why = _check_reader(nlp.config, data, setup.spans_key)
-            if why and not _may_find_entities(nlp, finders, setup.spans_key):
-                without_entities[data] = why
+            for name, option, value in wanted:
+                why = _check_reader(nlp.config, data, option, value)
+                if why and not _may_find(nlp, finders, value):
+                    missing[f"{name} of {data}"] = why
     stand_ins = _set_sentences(nlp, annotating)
-    return TrainingConfig(
-        nlp, setup, stand_ins, without_entities, labels, unread_labels
-    )
+    return TrainingConfig(nlp, setup, stand_ins, missing, labels, unread_labels)
 
 
 def _read_labels(initialize: Dict[str, Any]) -> Tuple[Optional[List[str]], str]:
@@ -104,28 +107,30 @@ def _find_window(config: Dict[str, Any]) -> Optional[int]:
     return min((found for found in windows if isinstance(found, int)), default=None)
 
 
-def _check_reader(config: Dict[str, Any], data: str, spans_key: Optional[str]) -> str:
-    """Why a reader hands no entities over, "" where it does or that is not known."""
+def _check_reader(
+    config: Dict[str, Any], data: str, option: str, wanted: Optional[str]
+) -> str:
+    """Why a reader does not hand over what the component looks for, "" where it does or
+    that is not known."""
     corpus = config["training"][f"{data}_corpus"]
     reader: Dict[str, Any] = config
     for key in corpus.split("."):
         reader = reader.get(key, {})
-    name, given = reader.get("@readers"), reader.get("spans_key")
-    wanted = f"spans_key = {srsly.json_dumps(spans_key)}"
+    name, given = reader.get("@readers"), reader.get(option)
+    setting = f"{option} = {srsly.json_dumps(wanted)}"
     if name == PLAIN_READER:
-        option = "" if spans_key is None else f" with {wanted}"
-        return f"{name} of [{corpus}] hands none over: {ENTITY_READER}{option} does."
-    if name == ENTITY_READER and given != spans_key:
-        found = f"spans_key = {srsly.json_dumps(given)}"
-        return f"{name} of [{corpus}] has {found}, the component {wanted}."
+        how = "" if wanted is None else f" with {setting}"
+        return f"{name} of [{corpus}] hands none over: {ENTITY_READER}{how} does."
+    if name == ENTITY_READER and given != wanted:
+        found = f"{option} = {srsly.json_dumps(given)}"
+        return f"{name} of [{corpus}] has {found}, the component needs {setting}."
     return ""
 
 
-def _may_find_entities(
-    nlp: Language, parts: Dict[str, Dict[str, Any]], spans_key: Optional[str]
-) -> bool:
+def _may_find(nlp: Language, parts: Dict[str, Dict[str, Any]], key: Optional[str]) -> bool:
+    """Whether one of the components may set `doc.ents`, or groups of `doc.spans`."""
     found = (_find_assigned(nlp, name, part) for name, part in parts.items())
-    return any(may_set_mentions(assigns, spans_key) for assigns in found)
+    return any(may_set_mentions(assigns, key) for assigns in found)
 
 
 def _set_sentences(nlp: Language, parts: Dict[str, Dict[str, Any]]) -> List[str]:

@@ -232,7 +232,7 @@ def test_labels_that_are_not_there_yet(tmp_path, config, part, told):
     config.write_text(CONFIG + INITIALIZE + LABELS_FILE + part)
     result, text = debug(tmp_path, clean(), clean(5, 50), "--config", config)
     assert result.exit_code == 0, result.output
-    assert ("[initialize] of the config can't be read" in text) == told
+    assert ("in [initialize] can't be read" in text) == told
 
 
 SENTENCES = """
@@ -332,6 +332,91 @@ def test_clusters_of_another_prefix(tmp_path, config):
     doc.spans["who_1"] = [doc[0:1], doc[4:5]]
     _, text = debug(tmp_path, [*clean(), doc], clean(5, 50), "--config", config)
     assert "out of reach" not in text
+
+
+GROUPING = """
+[components.relation_extractor.grouping]
+@misc = "spacy-relext.{name}.v1"
+"""
+
+
+@pytest.mark.parametrize(
+    "name, told",
+    [
+        ("group_by_kb_id", ["dev"]),
+        ("group_by_ent_id", ["train", "dev"]),
+        # No name occurs twice in a doc.
+        ("group_by_text", ["train", "dev"]),
+        ("group_by_cluster", ["train"]),
+        (None, []),
+    ],
+)
+def test_grouping_that_groups_nothing(tmp_path, config, name, told):
+    if name is not None:
+        config.write_text(CONFIG + GROUPING.format(name=name))
+    words, ends = "Ann left Oslo . Eve did .", [(0, 1, "PERSON"), (2, 3, "PLACE")]
+    # Mentions of several tokens are no groups.
+    ends.append((4, 6, "PERSON"))
+    train, dev = (make(words, ends, [(0, 1, "LEFT")]) for _ in range(2))
+    train.ents = [Span(train, *end, kb_id=f"Q{end[2]}") for end in ends]
+    dev.spans["coref_clusters_1"] = [dev[0:1], dev[4:6]]
+    _, text = debug(tmp_path, [*clean(), train], [*clean(5, 50), dev], "--config", config)
+    assert [
+        x
+        for x, n in (("train", 43), ("dev", 13))
+        if f"grouping makes each of {n} mentions in {x} an entity" in text
+    ] == told
+
+
+@pytest.mark.parametrize(
+    "option, missing",
+    [
+        ("", ["train", "dev"]),
+        ('clusters_prefix = "coref_clusters"', ["train", "dev"]),
+        ('clusters_prefix = "who"', ["dev"]),
+    ],
+)
+def test_reader_without_clusters(tmp_path, config, option, missing):
+    grouping = GROUPING.format(name="group_by_cluster") + 'prefix = "who"'
+    reading = READER.format(annotating="[]", reader=ENTITIES)
+    reading = reading.replace("path = null", f"path = null\n{option}", 1)
+    config.write_text(CONFIG + grouping + reading)
+    _, text = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+    told = [x for x in ("train", "dev") if f"would get no clusters of {x}" in text]
+    assert told == missing
+    assert ("component needs clusters_prefix = \"who\"" in text) == ("train" in missing)
+    assert f'{ENTITIES} with clusters_prefix = "who" does' in text
+
+
+@pytest.mark.parametrize("coref, missing", [([], ["dev"]), (["coref"], [])])
+def test_component_that_finds_clusters(tmp_path, config, coref, missing):
+    names = json.dumps([*coref, "relation_extractor"])
+    text = CONFIG.replace('["transformer", "relation_extractor"]', names)
+    reading = READER.format(annotating='["coref"]', reader=ENTITIES)
+    option = 'clusters_prefix = "coref_clusters"'
+    reading = reading.replace("path = null", f"path = null\n{option}", 1)
+    # Any that sets spans.
+    part = '\n[components.coref]\nfactory = "span_ruler"\n'
+    config.write_text(text + GROUPING.format(name="group_by_cluster") + reading + part)
+    _, text = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+    told = [x for x in ("train", "dev") if f"would get no clusters of {x}" in text]
+    assert told == missing
+
+
+def test_dev_reader_of_another_group(tmp_path, config):
+    text = CONFIG.replace(
+        "[components.relation_extractor.pairs]",
+        'spans_key = "sc"\n\n[components.relation_extractor.pairs]',
+    )
+    reading = READER.format(annotating="[]", reader=ENTITIES)
+    reading = reading.replace("spacy.Corpus.v1", ENTITIES)
+    reading = reading.replace("path = null", 'path = null\nspans_key = "sc"', 1)
+    config.write_text(text + reading)
+    docs = clean(), clean(5, 50)
+    for doc in (doc for group in docs for doc in group):
+        doc.spans["sc"] = list(doc.ents)
+    _, text = debug(tmp_path, *docs, "--config", config)
+    assert "would get no entities of dev" in text and "of train" not in text
 
 
 def test_learnt_pairs(tmp_path, config):
