@@ -77,7 +77,7 @@ def render_files(
         those that the records call so.
     width (int): Width of the text in px.
     RETURNS (Tuple[int, int]): Number of documents shown, and of those left out by `limit`.
-    RAISES (ValueError): On what is neither.
+    RAISES (ValueError): On what is neither, or where no doc has that group of spans.
     """
     symmetric = set(symmetric_labels)
     docs = _read(inputs, symmetric, spans_key)
@@ -106,8 +106,11 @@ def _keep(doc: Doc, min_score: float) -> bool:
 def _read(
     inputs: Sequence[Path], symmetric: Set[str], spans_key: Optional[str]
 ) -> Iterator[Doc]:
-    """The docs of files, each with the entities to show in one group of spans."""
+    """The docs of files, each with the entities to show in one group of spans. Where they
+    were to be those of a group that no doc has, an error in the end."""
     vocab = spacy.blank("xx").vocab
+    groups: Set[str] = set()
+    lacking = False
     for path in inputs:
         if path.suffix != ".spacy":
             for record in load_records(path):
@@ -122,5 +125,13 @@ def _read(
             raise ValueError(f"{path}: {error}") from None
         for doc in docs.get_docs(vocab):
             group = doc.ents if spans_key is None else doc.spans.get(spans_key, ())
+            lacking |= spans_key is not None and spans_key not in doc.spans
+            groups.update(doc.spans)
             doc.spans[OVERLAPPING] = list(group)
             yield doc
+    if lacking and spans_key not in groups:
+        names = ", ".join(map(repr, sorted(groups))) or "none"
+        raise ValueError(
+            f"No document has the group {spans_key!r} in doc.spans, but: {names}; without "
+            "--spans-key doc.ents are shown"
+        )

@@ -83,6 +83,32 @@ def test_page_of_docs(tmp_path):
     assert count(parse(tmp_path / "page.html"), "tr") == 2
 
 
+def test_group_that_no_doc_has(tmp_path):
+    doc = make_doc()
+    doc.spans["people"], doc.spans["sc"] = doc.ents[:1], []
+    path = tmp_path / "docs.spacy"
+    DocBin(docs=[make_doc(), doc], store_user_data=True).to_disk(path)
+    command = ["relext", "render", str(path), "--limit", "1", "--spans-key"]
+    result = CliRunner().invoke(app, [*command, "sk"])
+    assert result.exit_code == 1 and not (tmp_path / "docs.html").exists()
+    told = " ".join(result.output.split())
+    assert "No document has the group 'sk' in doc.spans, but: 'people', 'sc'" in told
+    # One that has it is enough, also where it is not shown, or has nothing in the group.
+    for key in ("people", "sc"):
+        result = CliRunner().invoke(app, [*command, key])
+        assert result.exit_code == 0, result.output
+
+
+def test_no_doc_has_a_group(tmp_path, records):
+    path = tmp_path / "docs.spacy"
+    DocBin(docs=[make_doc()], store_user_data=True).to_disk(path)
+    with pytest.raises(ValueError, match="but: none; without --spans-key doc.ents"):
+        render_files([path, records], tmp_path / "page.html", spans_key="sc")
+    # Records have no such groups, and where there is no doc none lacks it.
+    DocBin(store_user_data=True).to_disk(path)
+    render_files([path, records], tmp_path / "page.html", spans_key="sc")
+
+
 @pytest.mark.parametrize("name", ["bad.spacy", "bad.jsonl"])
 def test_what_is_no_input_is_told(name, tmp_path):
     path = tmp_path / name
