@@ -1,7 +1,6 @@
 """Relation, and where `doc._.relations` keeps it."""
 
 import math
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterable, List, Sequence, Tuple
 
@@ -66,7 +65,9 @@ def get_relations(doc: Doc) -> Tuple[Relation, ...]:
     doc (Doc): The doc.
     RETURNS (Tuple[Relation, ...]): Its relations. `head` and `tail` are the
         doc's own entities where they still exist, so that what a later
-        component adds to an entity (a `kb_id`, say) is seen here.
+        component adds to an entity (a `kb_id`, say) is seen here. A mention that was
+        given without a label is the entity of `doc.ents` on the same tokens; where
+        there is none, that of `doc.spans`, unless these have several labels.
     """
     return tuple(_build_relations(doc, read_records(doc)))
 
@@ -76,12 +77,15 @@ def set_relations(doc: Doc, relations: Iterable[Relation]) -> None:
 
     doc (Doc): The doc.
     relations (Iterable[Relation]): The relations; their spans are spans of this
-        doc. Of two that agree in head, tail, their mentions and label the better one is
-        kept.
+        doc, and stand for its entities as `get_relations` says. Of two that agree in
+        head, tail, their mentions and label the better one is kept.
     RAISES (ValueError): On anything that is not a Relation of this doc with a
         label and a score between 0 and 1.
     """
-    write_records(doc, [_as_record(doc, relation) for relation in relations])
+    given = [_as_record(doc, relation) for relation in relations]
+    # Two that are given differently may be of the same entities.
+    own = _build_relations(doc, given)
+    write_records(doc, [_as_record(doc, relation) for relation in own])
 
 
 def has_relations(doc: Doc) -> bool:
@@ -241,24 +245,35 @@ def _as_record(doc: Doc, relation: Relation) -> List[Any]:
 def _build_relations(doc: Doc, records: Iterable[List[Any]]) -> List[Relation]:
     if not records:
         return []
-    spans: Dict[Tuple[int, int, str], Dict[str, Span]] = defaultdict(dict)
+    spans: Dict[Tuple[int, int], Dict[str, Dict[str, Span]]] = {}
     for group in (doc.ents, *doc.spans.values()):
         for span in group:
             start, end, label, kb_id = as_mention(span)
-            spans[start, end, label].setdefault(kb_id, span)
+            by_label = spans.setdefault((start, end), {})
+            by_label.setdefault(label, {}).setdefault(kb_id, span)
 
     def find(mention: Mention) -> Span:
         start, end, label, kb_id = mention
-        by_kb_id = spans[start, end, label]
-        if kb_id not in by_kb_id:
-            # One that was linked since, or else what is stored.
-            linked = [span for found, span in by_kb_id.items() if found]
-            if linked:
-                return linked[0]
-            by_kb_id[kb_id] = doc.char_span(
-                start, end, label=label, kb_id=kb_id, alignment_mode="expand"
-            )
-        return by_kb_id[kb_id]
+        by_label = spans.get((start, end), {})
+        if not label:
+            labels = [found for found in by_label if found]
+            # Where it is an entity of the doc, that comes first.
+            if len(labels) == 1 or (labels and _is_entity(doc, start, end)):
+                label = labels[0]
+        by_kb_id = by_label.get(label, {})
+        if kb_id in by_kb_id:
+            return by_kb_id[kb_id]
+        # One that was linked since, or else what is stored.
+        linked = [span for found, span in by_kb_id.items() if found]
+        if linked:
+            return linked[0]
+        return doc.char_span(
+            start, end, label=label, kb_id=kb_id, alignment_mode="expand"
+        )
+
+    def find_all(mentions: Iterable[Mention]) -> Tuple[Span, ...]:
+        # Of two that differ in what is stored one may be left.
+        return tuple(dict.fromkeys(map(find, mentions)))
 
     def build(label: str, score: float, head: Mention, tail: Mention, *more) -> Relation:
         details = more[0] if more else {}
@@ -267,8 +282,8 @@ def _build_relations(doc: Doc, records: Iterable[List[Any]]) -> List[Relation]:
             find(tail),
             label,
             score,
-            tuple(find(mention) for mention in details.get(HEAD_MENTIONS, ())),
-            tuple(find(mention) for mention in details.get(TAIL_MENTIONS, ())),
+            find_all(details.get(HEAD_MENTIONS, ())),
+            find_all(details.get(TAIL_MENTIONS, ())),
             tuple(
                 doc.char_span(start, end, alignment_mode="expand")
                 for start, end in details.get(EVIDENCE, ())
@@ -276,6 +291,10 @@ def _build_relations(doc: Doc, records: Iterable[List[Any]]) -> List[Relation]:
         )
 
     return [build(*record) for record in records]
+
+
+def _is_entity(doc: Doc, start: int, end: int) -> bool:
+    return any((ent.start_char, ent.end_char) == (start, end) for ent in doc.ents)
 
 
 # An import must not fail over somebody else's attribute; the component's use of

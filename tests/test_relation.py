@@ -160,6 +160,31 @@ def test_spans_that_are_no_entities_keep_their_label(nlp):
     assert (relation.head.label_, relation.head.kb_id_, relation.tail.label_) == ("X", "Q3", "")
 
 
+def test_a_mention_without_a_label_is_the_entity_on_its_tokens(doc):
+    bare = doc[0:2], doc[6:7], doc[2:3]
+    ada, _, bo, _ = doc.ents
+    of = Span(doc, 2, 3, label="WORD")
+    doc._.relations = [
+        Relation(bare[0], bare[1], "SPOUSE", 0.75, (ada, bare[2], bare[0])),
+        Relation(ada, bo, "SPOUSE", 0.5, (ada, bare[2])),
+    ]
+    (relation,) = doc._.relations
+    assert (relation.head, relation.tail) == (ada, bo)
+    assert relation.head_mentions == (ada, bare[2])
+    # Also where the entities are set later, and in a group.
+    doc.spans["sc"] = [of]
+    assert doc._.relations[0].head_mentions == (ada, of)
+
+
+def test_of_several_labels_a_mention_without_one_has_that_of_the_doc_or_none(doc):
+    ada, *others = doc.ents
+    doc.spans["a"] = [doc[0:2], Span(doc, 0, 2, "POET"), Span(doc, 0, 2, "MOTHER")]
+    for ents, label in ((doc.ents, "PER"), (others, "")):
+        doc.ents = ents
+        doc._.relations = [Relation(doc[0:2], doc[6:7], "SPOUSE")]
+        assert doc._.relations[0].head.label_ == label
+
+
 def test_same_relation_twice_is_kept_once(doc):
     ada, york, *_ = doc.ents
     doc._.relations = [Relation(ada, york, "FROM", 0.2), Relation(ada, york, "FROM", 0.9)]
@@ -171,7 +196,8 @@ def test_same_relation_twice_is_kept_once(doc):
 
 def test_relations_of_mentions_that_nest_are_kept_apart(doc):
     ada, *_, cork = doc.ents
-    mentions = [(h, t) for h in (ada, doc[0:1]) for t in (cork, doc[7:9], doc[8:9])]
+    city = Span(doc, 8, 9, label="CITY")
+    mentions = [(h, t) for h in (ada, doc[0:1]) for t in (cork, doc[7:9], city)]
     doc._.relations = [Relation(*pair, "FROM") for pair in mentions]
     assert len(doc._.relations) == 6
 
