@@ -155,7 +155,8 @@ def get_entity_relations(
 ) -> List[Relation]:
     """The relations of a doc, as relations between entities: where one is given for a
     mention alone, it is given for all mentions of its entity. A mention of several
-    entities is that which has no other mention, if there is one, and else the first.
+    entities is the one that it is linked to or, where that does not tell, the one that
+    has no other mention, if there is one, and else the first.
 
     doc (Doc): The doc.
     grouping (Optional[Callable]): As of `group_entities`, and so is the next.
@@ -170,10 +171,14 @@ def get_entity_relations(
     # One that has no other mention comes first.
     for entity in sorted(entities, key=_has_others):
         for span in entity:
+            entity_of.setdefault(as_linked_key(span), entity)
             entity_of.setdefault(as_key(span), entity)
 
     def complete(mention: Span, mentions: Tuple[Span, ...]) -> Sequence[Span]:
-        return mentions if len(mentions) > 1 else entity_of.get(as_key(mention), mentions)
+        if len(mentions) > 1:
+            return mentions
+        linked = entity_of.get(as_linked_key(mention))
+        return linked or entity_of.get(as_key(mention), mentions)
 
     return [
         Relation(

@@ -123,12 +123,12 @@ def write_records(doc: Doc, records: Iterable[List[Any]]) -> None:
     best: Dict[Tuple, List[Any]] = {}
     for record in sorted(records, key=lambda record: -record[1]):
         label, _, head, tail = record[:4]
-        key = (label, *head[:3], *tail[:3])
+        key = (label, *head, *tail)
         for details in record[4:]:
             mentions = (*details[HEAD_MENTIONS], *details[TAIL_MENTIONS])
             # Head and tail alone go without saying.
             if len(mentions) > 2:
-                key += tuple(tuple(mention[:3]) for mention in mentions)
+                key += tuple(map(tuple, mentions))
         best.setdefault(key, record)
     doc.user_data[USER_DATA_KEY] = list(best.values())
 

@@ -147,6 +147,20 @@ def test_a_relation_of_a_mention_is_one_of_its_entity():
     assert [span.text for span in found.head_mentions] == ["Ada Lovelace", "She"]
 
 
+def test_a_relation_of_a_mention_is_one_of_the_entity_that_it_is_linked_to():
+    """Though that of the other has no other mention."""
+    doc = make_doc()
+    ada, one, other, again = doc.spans["sc"] = [
+        Span(doc, start, start + 1, "P", kb_id=kb_id)
+        for start, kb_id in ((0, "A"), (3, "B"), (3, "C"), (8, "C"))
+    ]
+    grouping = registry.misc.get("spacy-relext.group_by_kb_id.v1")()
+    for tail, mentions in ((one, (one,)), (other, (other, again))):
+        doc._.relations = [Relation(ada, tail, "MET")]
+        (found,) = get_entity_relations(doc, grouping, "sc")
+        assert tuple(found.tail_mentions) == mentions
+
+
 @settings(deadline=None, max_examples=60)
 @given(ids=st.lists(st.sampled_from(["", "A", "B", "C"]), max_size=8))
 def test_no_mention_is_lost_or_doubled(ids):

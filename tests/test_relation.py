@@ -194,6 +194,20 @@ def test_same_relation_twice_is_kept_once(doc):
     assert [rel.score for rel in doc._.relations] == [0.5]
 
 
+def test_relations_of_mentions_that_differ_in_their_link_alone_are_kept_apart(nlp):
+    doc = nlp("Ada met Jordan")
+    doc.spans["sc"] = [Span(doc, 2, 3, "PER", kb_id=kb_id) for kb_id in ("Q1", "Q2")]
+    first, second = doc.spans["sc"]
+    doc._.relations = [
+        Relation(doc[0:1], first, "MET", 0.75),
+        Relation(doc[0:1], second, "MET", 0.5),
+        Relation(doc[0:1], first, "MET", 0.25, (), (first, second)),
+        Relation(doc[0:1], second, "MET", 0.125),
+    ]
+    found = [(rel.tail.kb_id_, rel.score) for rel in doc._.relations]
+    assert found == [("Q1", 0.75), ("Q2", 0.5), ("Q1", 0.25)]
+
+
 def test_relations_of_mentions_that_nest_are_kept_apart(doc):
     ada, *_, cork = doc.ents
     city = Span(doc, 8, 9, label="CITY")
