@@ -211,7 +211,8 @@ def make_writable(text: str) -> str:
 
 def load_records(path: Path) -> Iterator[Record]:
     """Read what `spacy relext extract` wrote, one record after the other. Those of
-    documents that the pipeline failed on are left out.
+    documents that the pipeline failed on are left out, and where `relext convert` wrote
+    no relations, as nobody annotated any, there are none.
 
     path (Path): A .jsonl file of records.
     YIELDS (Record): The records.
@@ -222,6 +223,7 @@ def load_records(path: Path) -> Iterator[Record]:
             try:
                 record = json.loads(line)
                 if "error" not in record:
+                    record = {"relations": [], **record}
                     _check_record(record)
             except (KeyError, TypeError, ValueError, RecursionError) as error:
                 raise ValueError(

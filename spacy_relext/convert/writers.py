@@ -20,7 +20,7 @@ from spacy.tokens import Doc, Span
 
 from ..pairs import as_key
 from ..records import get_mentions
-from ..relation import Relation, get_relations
+from ..relation import Relation, get_relations, has_relations
 from .build import SOURCE_KEY
 from .report import DROPPED
 from .source import Bounds, Problem
@@ -43,8 +43,9 @@ class Annotations(NamedTuple):
     mentions (List[Span]): Its entities, of `doc.ents` and of every group of spans that
         is no cluster, in text order.
     relations (List[Relation]): Its relations.
-    ids (Dict[Tuple, int]): The position of each mention by its key (`layout.as_key`).
+    ids (Dict[Tuple, int]): The position of each mention by its key (`pairs.as_key`).
     clusters (List[List[Span]]): The mentions of each cluster, which need not be entities.
+    has_relations (bool): Whether relations were annotated, also where there are none.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Annotations(NamedTuple):
     relations: List[Relation]
     ids: Dict[Any, int]
     clusters: List[List[Span]]
+    has_relations: bool
 
 
 def get_annotations(doc: Doc) -> Annotations:
@@ -67,7 +69,8 @@ def get_annotations(doc: Doc) -> Annotations:
     mentions = sorted(get_mentions(doc, relations, keys), key=as_key)
     name = str(doc.user_data.get(SOURCE_KEY, [""])[0])
     ids = {as_key(span): i for i, span in enumerate(mentions)}
-    return Annotations(name, mentions, relations, ids, list(get_clusters(doc).values()))
+    clusters = list(get_clusters(doc).values())
+    return Annotations(name, mentions, relations, ids, clusters, has_relations(doc))
 
 
 def _count_clusters(found: Annotations) -> int:
@@ -83,7 +86,7 @@ def _as_bounds(mentions: Iterable[Span]) -> FrozenSet[Bounds]:
 
 
 # What a format may have no place for: how many of a doc's entities, relations or
-# clusters have it.
+# clusters have it; 1 where it is of the doc itself.
 LOSSES: Dict[str, Tuple[str, Callable[[Annotations], int]]] = {
     "ids": (
         "the format has no place for the kb_id of an entity",
@@ -108,6 +111,10 @@ LOSSES: Dict[str, Tuple[str, Callable[[Annotations], int]]] = {
         "the format has no place for a cluster of mentions",
         _count_clusters,
     ),
+    "annotated": (
+        "the format has no place for whether relations were annotated: there are none",
+        lambda found: int(not found.has_relations),
+    ),
 }
 
 
@@ -116,7 +123,8 @@ def find_losses(doc: Doc, loses: Sequence[str]) -> Iterator[Problem]:
 
     doc (Doc): The doc, made by `DocBuilder`.
     loses (Sequence[str]): What the format has no place for, names in `LOSSES`.
-    YIELDS (Problem): A note for each entity, relation or cluster that has it.
+    YIELDS (Problem): A note for each entity, relation or cluster that has it, or for the
+        doc.
     """
     found = get_annotations(doc)
     _, place = doc.user_data[SOURCE_KEY]
@@ -127,14 +135,15 @@ def find_losses(doc: Doc, loses: Sequence[str]) -> Iterator[Problem]:
 
 
 class JsonLinesWriter:
-    """Writes a line of JSON a doc."""
+    """Writes a line of JSON a doc. One without `relations` is of a doc of which nobody
+    annotated any."""
 
     def __init__(self, path: Path, as_line: Callable[[Doc, int], Dict[str, Any]]):
         """Begin a file.
 
         path (Path): The file.
         as_line (Callable[[Doc, int], Dict[str, Any]]): Makes the record of a doc and its
-            position.
+            position, with the relations as `relations`.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("w", encoding="utf8")
@@ -146,7 +155,10 @@ class JsonLinesWriter:
 
         doc (Doc): The doc.
         """
-        self._file.write(srsly.json_dumps(self._as_line(doc, self._n_docs)) + "\n")
+        line = self._as_line(doc, self._n_docs)
+        if not has_relations(doc):
+            del line["relations"]
+        self._file.write(srsly.json_dumps(line) + "\n")
         self._n_docs += 1
 
     def close(self) -> None:

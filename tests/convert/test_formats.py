@@ -487,6 +487,24 @@ def test_docs_without_annotated_relations_stay_so(cut, tmp_path):
     assert found == [False] * n + [True] * n + [True]
 
 
+@pytest.mark.parametrize("to", TARGETS)
+def test_docs_without_annotated_relations_stay_so_there_and_back(to, tmp_path):
+    """Or it is told, once a doc."""
+    bare, none = NLP(TEXT), NLP(TEXT)
+    set_relations(none, [])
+    DocBin(docs=[bare, none], store_user_data=True).to_disk(tmp_path / "in.spacy")
+    target = tmp_path / f"target{FORMATS[to].suffix}"
+    report = convert(tmp_path / "in.spacy", target, to=to)
+    convert(target, tmp_path / "back.spacy", format=to)
+    found = [has_relations(doc) for doc in load(tmp_path / "back.spacy")]
+    told = [place for _, places in report.sorts() for place in places]
+    if to == "brat":
+        (place,) = told
+        assert "in.spacy:1: the format has no place for whether relations were" in place
+    else:
+        assert found == [False, True] and not told
+
+
 def make_clustered() -> Doc:
     """She is no entity, and Babbage in two clusters."""
     words = "Ada met Babbage . \n She liked Ada and Babbage .".split(" ")
