@@ -9,8 +9,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Union
 
+from ..grouping import CLUSTERS_PREFIX
 from .read import Head, build_each, read_records
-from .source import Problem, SourceDoc
+from .source import Bounds, Problem, SourceDoc
 from .tokens import TokenDoc
 
 
@@ -38,10 +39,14 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
         doc.add_sentence(start)
         start += len(sentence)
     clusters = {
-        (first, last): f"cluster {i}"
-        for i, mentions in enumerate(record.get("clusters", []))
-        for first, last in mentions
+        f"{CLUSTERS_PREFIX}_{i}": [(first, last) for first, last in mentions]
+        for i, mentions in enumerate(record.get("clusters") or (), 1)
     }
+    cluster_of: Dict[Bounds, str] = {}
+    for key, mentions in clusters.items():
+        for mention in mentions:
+            # Of several the first, as an entity has one; the clusters tell all.
+            cluster_of.setdefault(mention, key)
     known = set()
 
     def add_entity(found: List[Any]) -> None:
@@ -54,7 +59,7 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
             last,
             label,
             end_included=True,
-            cluster=clusters.pop((first, last), ""),
+            cluster=cluster_of.get((first, last), ""),
         )
         known.add(id)
 
@@ -76,11 +81,10 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
         chain.from_iterable(record.get(key) or ()) for key in ("ner", "relations", "events")
     )
     build_each(entities, add_entity, "entity", place, doc.problems)
-    for first, last in clusters:
-        if _name(first, last) not in known:
-            doc.note("a mention in a cluster is no entity")
     build_each(relations, add_relation, "relation", place, doc.problems)
     build_each(events, add_event, "relation", place, doc.problems)
+    for key, mentions in clusters.items():
+        doc.add_cluster(key, mentions, end_included=True)
     # Either makes relations.
     return doc.as_source(has_relations="relations" in record or "events" in record)
 

@@ -1,6 +1,6 @@
 """Documents of formats that count in tokens."""
 
-from typing import Any, List, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from .report import DROPPED
 from .source import (
@@ -19,6 +19,7 @@ class TokenDoc:
     words (List[str]): The tokens.
     entities (Dict[str, SourceEntity]): The entities so far, by their ids.
     relations (List[SourceRelation]): The relations so far.
+    clusters (Dict[str, List[SourceEntity]]): The clusters so far, as of SourceDoc.
     problems (List[Problem]): What could be made neither of.
     """
 
@@ -48,6 +49,7 @@ class TokenDoc:
         self._sent_starts: List[int] = []
         self.entities: List[SourceEntity] = []
         self.relations: List[SourceRelation] = []
+        self.clusters: Dict[str, List[SourceEntity]] = {}
         self.problems: List[Problem] = []
 
     def add_sentence(self, start: int) -> None:
@@ -80,9 +82,35 @@ class TokenDoc:
         if reason:
             self.problems.append(Problem(self.place, "entity", DROPPED, reason))
             return
-        last = end if end_included else end - 1
-        chars = self._bounds[start][0], self._bounds[last][1]
+        chars = self._get_chars(start, end, end_included)
         self.entities.append(SourceEntity(id, *chars, label, self.place, **more))
+
+    def add_cluster(
+        self, key: str, mentions: Iterable[Bounds], end_included: bool = False
+    ) -> None:
+        """Add a cluster, after the entities. Its mentions need not be among them.
+
+        key (str): Its key in `doc.spans`.
+        mentions (Iterable[Bounds]): The tokens of each mention.
+        end_included (bool): As of `add_entity`.
+        """
+        labels = {(x.start, x.end): x.label for x in reversed(self.entities)}
+        cluster: List[SourceEntity] = []
+        for start, end in mentions:
+            reason = self._find_fault(start, end, end_included)
+            if reason:
+                self.note(f"a mention in a cluster: {reason}")
+                continue
+            chars = self._get_chars(start, end, end_included)
+            label = labels.get(chars, "")
+            id = f"mention {len(cluster)} in {key}"
+            cluster.append(SourceEntity(id, *chars, label, self.place, cluster=key))
+        if cluster:
+            self.clusters[key] = cluster
+
+    def _get_chars(self, start: int, end: int, end_included: bool) -> Bounds:
+        last = end if end_included else end - 1
+        return self._bounds[start][0], self._bounds[last][1]
 
     def _find_fault(self, start: int, end: int, end_included: bool) -> str:
         """Why a mention can't be where it is said to be, "" where it can."""
@@ -138,4 +166,5 @@ class TokenDoc:
             self.spaces,
             tuple(self._sent_starts),
             has_relations,
+            self.clusters,
         )

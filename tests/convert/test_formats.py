@@ -545,6 +545,29 @@ def test_clusters_of_docs_are_cut(tmp_path):
     assert not report.sorts()
 
 
+def test_clusters_of_dygie_keep_what_is_no_entity_and_what_is_in_several(tmp_path):
+    """Tokens that are not there are told, once a mention."""
+    entities = [[2, 3, "PERSON"], [6, 6, "PERSON"], [6, 6, "LORD"]]
+    clusters = [[[2, 3], [0, 0]], [[6, 6], [2, 3]], [[0, 0], [7, 8]], [[9, 9]]]
+    record = {**DYGIE, "ner": [[], entities], "clusters": clusters}
+    path = tmp_path / "input.json"
+    path.write_text(json.dumps(record), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy", options=Options(spans_key="sc"))
+    (doc,) = load(tmp_path / "output.spacy")
+    groups = get_groups(doc)
+    assert len(groups.pop("sc")) == 3
+    assert groups == {
+        "coref_clusters_1": [("Ada Byron", "PERSON"), ("Hello", "")],
+        "coref_clusters_2": [("Babbage", "PERSON"), ("Ada Byron", "PERSON")],
+        "coref_clusters_3": [("Hello", "")],
+    }
+    by_text = {ent.text: ent.id_ for ent in doc.ents}
+    assert by_text == {"Ada Byron": "coref_clusters_1", "Babbage": "coref_clusters_2"}
+    assert report.dropped["note"] == 2 and not report.dropped["entity"]
+    told = [x for _, xs in report.sorts() for x in xs]
+    assert any("a mention in a cluster: tokens 7–8" in x for x in told)
+
+
 @pytest.mark.parametrize("to", [name for name in TARGETS if name != "spacy"])
 def test_clusters_that_a_format_has_no_place_for_are_told(to, tmp_path):
     """Not those that a relation has all mentions of, of which it is told as such."""
