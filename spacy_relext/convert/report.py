@@ -30,7 +30,8 @@ class Report:
         """Begin a report.
 
         path (Optional[Path]): JSON lines file that takes each problem as it comes.
-        strict (bool): Whether a drop is an error.
+        strict (bool): Whether a drop is an error, also of what the format that is
+            written has no place for.
         """
         self.read: Counter = Counter()
         self.written: Counter = Counter()

@@ -579,6 +579,10 @@ def test_clusters_that_a_format_has_no_place_for_are_told(to, tmp_path):
     report = convert(source, tmp_path / f"out{FORMATS[to].suffix}", to=to)
     told = [places for (_, _, reason), places in report.sorts() if "cluster" in reason]
     assert list(map(len, told)) == [2]
+    set_relations(doc, [])
+    DocBin(docs=[doc], store_user_data=True).to_disk(source)
+    with pytest.raises(ValueError, match="no place for a cluster"):
+        convert(source, tmp_path / f"strict{FORMATS[to].suffix}", to=to, strict=True)
 
 
 @pytest.mark.parametrize("indent", [None, 2])
