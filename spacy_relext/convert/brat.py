@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 from .files import decode, walk
 from .read import Head
 from .report import DROPPED
-from .source import Problem, SourceDoc, SourceEntity, SourceRelation
+from .source import Attribute, Problem, SourceDoc, SourceEntity, SourceRelation
 
 SUFFIXES = (".ann",)
 
@@ -102,7 +102,8 @@ class _Standoff:
         self.entities: Dict[str, SourceEntity] = {}
         self.doubles: List[SourceEntity] = []
         self.relations: List[SourceRelation] = []
-        self.attributes: Dict[str, List[Tuple[str, Any]]] = defaultdict(list)
+        # Each with its place, as they may be of an entity that is not there.
+        self.attributes: Dict[str, List[Tuple[Attribute, str]]] = defaultdict(list)
         # Events may name events that come later.
         self.triggers: Dict[str, str] = {}
         readers = {
@@ -127,18 +128,19 @@ class _Standoff:
     def as_source(self, id: str, place: str, text: str) -> SourceDoc:
         entities = []
         for entity in [*self.entities.values(), *self.doubles]:
+            attributes = self.attributes.pop(entity.id, ())
             entities.append(
                 replace(
                     entity,
                     # Where the pieces have but space between them it is one.
                     gaps=entity.gaps and _leaves_out(text, entity),
-                    attributes=tuple(self.attributes.pop(entity.id, ())),
+                    attributes=tuple(attribute for attribute, _ in attributes),
                 )
             )
         for target, found in self.attributes.items():
-            for name, _ in found:
+            for (name, _), where in found:
                 reason = f"{name!r} is of {target!r}, which is no entity"
-                self.problems.append(Problem(place, "attribute", DROPPED, reason))
+                self.problems.append(Problem(where, "attribute", DROPPED, reason))
         return SourceDoc(id, place, text, entities, self.relations, self.problems)
 
     def _drop(self, line: Line, reason: str, n: int = 1) -> None:
@@ -215,7 +217,7 @@ class _Standoff:
             self._drop(line, f"no name and entity: {line.columns[0]!r}")
             return
         value = " ".join(rest[1:]) or True
-        self.attributes[self._resolve(rest[0])].append((name, value))
+        self.attributes[self._resolve(rest[0])].append(((name, value), line.place))
 
     def _read_normalization(self, line: Line) -> None:
         parts = line.columns[0].split()

@@ -119,7 +119,7 @@ def test_bad_lines(tmp_path, line, kind, reason):
     _, report = convert(tmp_path)
     assert report.dropped[kind] == 1
     [told] = [x for x in report.sorts() if x[0][0] == kind and x[0][1] == "dropped"]
-    assert reason in told[1][0] and "one.ann" in told[1][0]
+    assert f"one.ann:{ANN.count(chr(10)) + 1}: " in told[1][0] and reason in told[1][0]
 
 
 def test_line_whose_tab_is_lost_is_of_its_kind(tmp_path):
