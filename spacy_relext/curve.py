@@ -17,9 +17,9 @@ from typing import (
 import numpy
 from spacy.training import Example
 from spacy.util import minibatch
-from thinc.api import to_numpy
 from thinc.types import Floats1d, Ints1d
 
+from .decoding import decide
 from .extractor import RelationExtractor
 from .pairs import Pairs
 from .reference import Place, Reference
@@ -130,10 +130,8 @@ def rank_candidates(
         pairs, batch_scores = pipe.predict([eg.predicted for eg in batch])
         if not len(pairs):
             continue
-        holds = to_numpy(lowest.decide(batch_scores)) > 0
-        # It is found where it holds in one of the directions, which share a score.
-        holds |= holds[pairs.reverse] & is_symmetric
-        rows, columns = (holds & is_wanted).nonzero()
+        decisions = decide(lowest, batch_scores, pairs, pipe.symmetric_columns)
+        rows, columns, held = (x[is_wanted[decisions[1]]] for x in decisions)
         entity, gold = _number_entities(pipe, batch, pairs)
         heads, tails = entity[pairs.head[rows]], entity[pairs.tail[rows]]
         turned = is_symmetric[columns] & (tails < heads)
@@ -142,7 +140,7 @@ def rank_candidates(
         triples = numpy.stack([heads, tails, columns], axis=1)
         triples, where = numpy.unique(triples, axis=0, return_inverse=True)
         best = numpy.zeros(len(triples), dtype="f")
-        numpy.maximum.at(best, where.ravel(), to_numpy(batch_scores)[rows, columns])
+        numpy.maximum.at(best, where.ravel(), held)
         scores.append(best)
         truths.append(numpy.asarray([tuple(x) in gold for x in triples.tolist()], dtype="f"))
     return numpy.concatenate(scores), numpy.concatenate(truths)

@@ -1,17 +1,67 @@
-"""From the labels that hold for pairs to the records of relations, see relation.py."""
+"""From the logits of pairs to the records of relations, see relation.py."""
 
 from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy
 from spacy.tokens import Span
-from thinc.types import Floats1d, Ints1d
+from thinc.api import Ops, get_array_module, to_numpy
+from thinc.types import Floats1d, Floats2d, Ints1d
 
+from .objectives import Objective
 from .pairs import Pairs
 from .relation import as_mention, make_record
 
 # What was decided: for each label that holds for a pair the index of the pair, the
 # index of the label, and the score. Ordered by pair.
 Decisions = Tuple[Ints1d, Ints1d, Floats1d]
+
+
+def average_directions(
+    ops: Ops, logits: Floats2d, pairs: Pairs, symmetric: Ints1d, n_own: int
+) -> None:
+    """Give both directions of a pair the same logits of symmetric labels, in place: their
+    mean. Where the objective has a class of its own, a logit counts by how far it is above
+    that class: the mean of probabilities would be held against the no-relation of one
+    direction alone.
+
+    ops (Ops): Those of the model.
+    logits (Floats2d): The logits, (pairs, outputs).
+    pairs (Pairs): The pairs.
+    symmetric (Ints1d): The indices of the symmetric labels.
+    n_own (int): The number of outputs before those of the labels, 0 or 1.
+    """
+    if not len(symmetric):
+        return
+    columns, reverse = ops.asarray1i(symmetric + n_own), ops.asarray1i(pairs.reverse)
+    own = logits[:, :1] if n_own else 0
+    above = logits[:, columns] - own
+    logits[:, columns] = own + (above + above[reverse]) / 2
+
+
+def decide(
+    objective: Objective, scores: Floats2d, pairs: Pairs, symmetric: Ints1d
+) -> Decisions:
+    """What holds. A symmetric label does where it holds in both directions, and the lower
+    score is that of both: they differ where labels compete, and one with a direction may
+    beat it there.
+
+    objective (Objective): The objective.
+    scores (Floats2d): The scores, (pairs, labels).
+    pairs (Pairs): The pairs.
+    symmetric (Ints1d): The indices of the symmetric labels.
+    RETURNS (Tuple[Ints1d, Ints1d, Floats1d]): The decisions.
+    """
+    holds = objective.decide(scores)
+    rows, columns = holds.nonzero()
+    held = scores[rows, columns]
+    if len(symmetric):
+        xp = get_array_module(scores)
+        is_symmetric = xp.isin(columns, xp.asarray(symmetric))
+        turned = xp.where(is_symmetric, xp.asarray(pairs.reverse)[rows], rows)
+        both = holds[turned, columns] > 0
+        rows, columns, turned = rows[both], columns[both], turned[both]
+        held = xp.minimum(held[both], scores[turned, columns])
+    return to_numpy(rows), to_numpy(columns), to_numpy(held)
 
 
 def get_records(

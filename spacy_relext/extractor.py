@@ -10,11 +10,11 @@ from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
-from thinc.api import Model, Optimizer, set_dropout_rate, to_numpy
+from thinc.api import Model, Optimizer, set_dropout_rate
 from thinc.types import Floats2d, Ints1d
 
 from .candidates import PairGenerator, generate_pairs, restore_state
-from .decoding import get_records
+from .decoding import average_directions, decide, get_records
 from .evidence import check_evidence_share, check_evidence_weight, find_evidence
 from .grouping import Grouping, group_entities
 from .objectives import Objective
@@ -73,7 +73,7 @@ class RelationExtractor(TrainablePipe):
             the group of `doc.spans`, where they may nest and overlap.
         symmetric_labels (Iterable[str]): Labels of relations that hold in both
             directions. They are stored once, the first mention as head, and
-            scored without order.
+            scored without order, see `average_directions`.
         max_pairs_per_doc (Optional[int]): Number of pairs of a doc to train on:
             all with a relation, and a new random choice of the others each time.
             None for all.
@@ -181,13 +181,9 @@ class RelationExtractor(TrainablePipe):
         pairs = self.candidates(docs)
         if not len(pairs):
             return pairs, self.model.ops.alloc2f(0, len(self.labels))
-        logits = self.model.predict((docs, pairs))
-        scores = self.objective.scores(self.model.ops, logits)
-        columns = self.model.ops.asarray1i(self._symmetric_columns)
-        if len(columns):
-            reverse = self.model.ops.asarray1i(pairs.reverse)
-            scores[:, columns] = (scores + scores[reverse])[:, columns] / 2
-        return pairs, scores
+        ops, logits = self.model.ops, self.model.predict((docs, pairs))
+        average_directions(ops, logits, pairs, self.symmetric_columns, self._n_own_outputs)
+        return pairs, self.objective.scores(ops, logits)
 
     def set_annotations(self, docs: Iterable[Doc], prediction: Prediction) -> None:
         """Write the relations that hold to a batch of docs. Relations with labels
@@ -204,18 +200,15 @@ class RelationExtractor(TrainablePipe):
                 f"{self.name}: some scores are not a number, and such pairs get no "
                 "relation. Is an earlier component, or the training, at fault?"
             )
-        rows, columns = self.objective.decide(scores).nonzero()
-        held = to_numpy(rows), to_numpy(columns), to_numpy(scores[rows, columns])
+        symmetric = self.symmetric_columns
+        held = decide(self.objective, scores, pairs, symmetric)
         evidence = None
         if self.evidence_share is not None:
-            # Where the objective has a class of its own, that comes first.
-            outputs = held[1] + self.objective.n_outputs(len(labels)) - len(labels)
+            outputs = held[1] + self._n_own_outputs
             evidence = find_evidence(
                 self.model, docs, pairs.select(held[0]), outputs, self.evidence_share
             )
-        found = get_records(
-            pairs, len(docs), held, labels, self._symmetric_columns, evidence
-        )
+        found = get_records(pairs, len(docs), held, labels, symmetric, evidence)
         for doc, records in zip(docs, found):
             others = [rec for rec in read_records(doc) if rec[0] not in labels]
             write_records(doc, others + records)
@@ -353,11 +346,16 @@ class RelationExtractor(TrainablePipe):
         return self.model.has_dim("nO") is True
 
     @property
-    def _symmetric_columns(self) -> Ints1d:
+    def symmetric_columns(self) -> Ints1d:
+        """RETURNS (Ints1d): The indices of the symmetric labels among the labels."""
         symmetric = self.cfg["symmetric_labels"]
         return numpy.asarray(
             [i for i, label in enumerate(self.labels) if label in symmetric], dtype="int32"
         )
+
+    @property
+    def _n_own_outputs(self) -> int:
+        return self.objective.n_outputs(len(self.labels)) - len(self.labels)
 
     def get_truths(self, examples: Iterable[Example], pairs: Pairs) -> Floats2d:
         """Which labels hold for pairs of entities, by the references.

@@ -20,7 +20,8 @@ class Objective(Protocol):
     """
 
     def n_outputs(self, n_labels: int) -> int:
-        """Number of the model's outputs."""
+        """Number of the model's outputs: the labels, and before them at most one class of
+        its own, which labels are held against."""
 
     def loss(self, ops: Ops, logits: Floats2d, truths: Floats2d) -> Tuple[Floats2d, float]:
         """The gradient of the loss with respect to the logits, and the loss."""

@@ -277,6 +277,24 @@ def test_symmetric_relations_are_stored_once_in_text_order():
     assert 0.9 < scores.max() <= 1
 
 
+def test_no_relation_is_averaged_with_a_symmetric_label():
+    """Else a label passes that no-relation beats, where the other direction has less of
+    the symmetric one."""
+    single_label = {"@misc": "spacy-relext.single_label.v1"}
+    nlp = make_nlp(objective=single_label, symmetric_labels=["SPOUSE"])
+    pipe = nlp.get_pipe("relation_extractor")
+    # No-relation, BASED_IN, FOUNDED, SPOUSE.
+    probabilities = [[0.6, 0.001, 0.398, 0.001], [0.398, 0.001, 0.001, 0.6]]
+    logits = numpy.log(numpy.asarray(probabilities, dtype="f"))
+    pipe.model._func = lambda model, X, is_train: (logits.copy(), None)
+    (doc,) = predict(nlp, make_examples(nlp)[2:3])
+    assert triples(doc) == set()
+    logits[0] = numpy.log([0.2, 0.001, 0.001, 0.798])
+    (doc,) = predict(nlp, make_examples(nlp)[2:3])
+    assert triples(doc) == {("Dee", "SPOUSE", "Kestrel")}
+    assert doc._.relations[0].score > 0.5
+
+
 def test_symmetric_label_that_is_no_label_is_named():
     with pytest.raises(ValueError, match="names SIBLING, but the labels are: BASED_IN"):
         make_nlp(symmetric_labels=["SIBLING"])
