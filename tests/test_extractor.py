@@ -613,6 +613,18 @@ def test_what_the_config_of_a_trained_pipeline_still_decides(trained, tmp_path):
     assert len(nlp(make_examples(nlp)[0].predicted)._.relations) == 6 * 3
 
 
+def test_block_size_of_the_config_counts_for_a_trained_pipeline(tmp_path):
+    make_nlp(model={**SMALL, "block_size": 7}).to_disk(tmp_path)
+
+    def load(**model):
+        config = {"components": {"relation_extractor": {"model": model}}}
+        nlp = spacy.load(tmp_path, config=config)
+        layer = nlp.get_pipe("relation_extractor").model.get_ref("score_pairs")
+        return layer.attrs["block_size"], layer.attrs["pair_width"]
+
+    assert load() == (7, 32) and load(block_size=3) == (3, 32)
+
+
 def test_relation_of_an_unknown_label_is_left_alone(trained):
     doc = make_examples(trained)[0].predicted.copy()
     person, _, place = doc.ents

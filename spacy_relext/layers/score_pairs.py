@@ -1,7 +1,7 @@
-from typing import Callable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 import numpy
-from thinc.api import Embed, Model, Ops
+from thinc.api import Embed, Model, Ops, deserialize_attr
 from thinc.types import Floats2d, Ints1d
 
 from ..pairs import Pairs, count_between
@@ -12,6 +12,16 @@ from .reduce_logsumexp import reduce_logsumexp, unchanged
 # Tokens between the mentions: 0 to 4 apart, then by ranges.
 DISTANCES = numpy.asarray([0, 1, 2, 3, 4, 5, 8, 12, 16, 24, 32, 64])
 N_POSITIONS = 2 * len(DISTANCES) + 3
+
+
+class BlockSize(int):
+    """No part of what was trained: a model that is loaded has that of its config, and not
+    the one that was saved with the weights."""
+
+
+@deserialize_attr.register(BlockSize)
+def _keep(configured: BlockSize, value: Any, name: str, model: Model) -> BlockSize:
+    return configured
 
 
 def score_pairs(
@@ -64,7 +74,7 @@ def score_pairs(
         refs=refs,
         dims={"nO": output.maybe_get_dim("nO")},
         attrs={
-            "block_size": block_size,
+            "block_size": BlockSize(block_size),
             "pair_width": pair_width,
             "of_mentions": of_mentions,
         },
