@@ -45,11 +45,16 @@ class Reference:
         self._symmetric = symmetric_labels
         gold = get_entity_relations(example.reference, grouping, spans_key)
         self.relations: Dict[Triple, Relation] = {}
+        taken: Dict[Triple, Triple] = {}
         for relation in gold:
             if labels is None or relation.label in labels:
-                head = _align(example, relation.head_mentions)
-                tail = _align(example, relation.tail_mentions)
-                self.relations[self.order(head, tail, relation.label)] = relation
+                ends = relation.head_mentions, relation.tail_mentions
+                triple = self.order(*(_align(example, x) for x in ends), relation.label)
+                hidden = self.order(*(_hide(x) for x in ends), relation.label)
+                # Of several between the same predicted tokens all but one are missed.
+                if taken.setdefault(triple, hidden) != hidden:
+                    triple = hidden
+                self.relations[triple] = relation
         self._ends = {end for triple in self.relations for end in triple[:2]}
         # Where each mention is an entity, one without a relation is itself.
         others = set()
@@ -121,8 +126,16 @@ def _get_bounds(span: Span) -> Bounds:
 
 
 def _align(example: Example, mentions: Iterable[Span]) -> Place:
-    # A mention without a predicted token is right for nobody, but missed.
-    return tuple(sorted({align_span(example, m) or (-1, m.start) for m in mentions}))
+    return tuple(sorted({align_span(example, m) or _get_hidden(m) for m in mentions}))
+
+
+def _hide(mentions: Iterable[Span]) -> Place:
+    return tuple(sorted({_get_hidden(m) for m in mentions}))
+
+
+def _get_hidden(span: Span) -> Bounds:
+    """Where a mention of the reference is that is right for nobody, but missed."""
+    return -1 - span.start, span.end
 
 
 def _index(places: Iterable[Place]) -> Dict[Bounds, Set[Place]]:

@@ -68,7 +68,8 @@ def score_relations(
     aligned to the predicted tokens first. An entity that has one mention is right
     where its tokens are. One that has many is the gold entity with which it shares the
     most mentions, so that what is found of two parts of an entity counts once. Gold
-    relations that were no candidates count as missed.
+    relations that were no candidates count as missed, and so do all but one of those
+    that fall on the same predicted tokens.
 
     examples (Iterable[Example]): The examples; those whose reference has no
         relations annotated (not even an empty list) are left out.

@@ -128,6 +128,19 @@ def test_each_gold_relation_that_nothing_is_aligned_to_is_missed():
     assert scores["rels_per_type"]["A"]["support"] == 4
 
 
+def test_gold_relations_between_the_same_predicted_tokens_are_not_one():
+    """No more than one of them is found; but one that is annotated twice is one."""
+    words = ["Ada", "-", "Lou", "Cork"]
+    gold = [(0, 3, "A"), (2, 3, "A"), (0, 3, "S"), (3, 0, "S")]
+    predicted = make_doc([(0, 1, "A"), (1, 0, "S")], ["Ada-Lou", "Cork"])
+    example = Example(predicted, make_doc(gold, words))
+    scores = score_relations([example], symmetric_labels=["S"], candidates=all_pairs)
+    per_type = scores["rels_per_type"]
+    assert per_type["A"] == pytest.approx({"p": 1, "r": 1 / 2, "f": 2 / 3, "support": 2})
+    assert per_type["S"]["support"] == 1 and per_type["S"]["f"] == 1
+    assert scores["rels_candidate_recall"] == pytest.approx(2 / 3)
+
+
 def test_candidate_recall():
     gold = [(0, 1, "A"), (0, 2, "A"), (3, 2, "A"), (3, 2, "S")]
 
