@@ -114,7 +114,8 @@ def rank_candidates(
     examples (Iterable[Example]): The examples, their predicted docs as the relation
         extractor gets them: what finds entities and what it listens to has run. Those
         whose reference has no relations annotated are left out.
-    labels (Optional[Collection[str]]): The labels to consider; None for all.
+    labels (Optional[Collection[str]]): The labels to consider, as those of the scorer;
+        None for all.
     RETURNS (Tuple[Floats1d, Floats1d]): The scores, one for both directions of a
         symmetric label and one for all parts of an entity, and which of them are right,
         1 or 0, as `score_relations` has it; in main memory.
@@ -132,8 +133,8 @@ def rank_candidates(
             continue
         decisions = decide(lowest, batch_scores, pairs, pipe.symmetric_columns)
         rows, columns, held = (x[is_wanted[decisions[1]]] for x in decisions)
-        entity, gold = _number_entities(pipe, batch, pairs)
-        heads, tails = entity[pairs.head[rows]], entity[pairs.tail[rows]]
+        head, tail, gold = _number_entities(pipe, batch, labels, pairs)
+        heads, tails = head[rows], tail[rows]
         turned = is_symmetric[columns] & (tails < heads)
         heads, tails = numpy.where(turned, [tails, heads], [heads, tails])
         # What was found in parts of an entity counts once, as it does for the scorer.
@@ -147,31 +148,39 @@ def rank_candidates(
 
 
 def _number_entities(
-    pipe: RelationExtractor, examples: Sequence[Example], pairs: Pairs
-) -> Tuple[Ints1d, Set[Tuple[int, int, int]]]:
-    """The numbers of the gold entities that those of the pairs are, and which of these
-    have which labels, as heads and tails; of a symmetric one the lower number first."""
+    pipe: RelationExtractor,
+    examples: Sequence[Example],
+    labels: Optional[Collection[str]],
+    pairs: Pairs,
+) -> Tuple[Ints1d, Ints1d, Set[Tuple[int, int, int]]]:
+    """The numbers of the gold entities that head and tail of each pair are, and which of
+    these have which labels, as heads and tails; of a symmetric one the lower number first.
+    As the scorer does, it looks for them among all entities with one of its labels."""
     numbers: Dict[Tuple[int, Place], int] = {}
     gold = set()
-    entity = numpy.zeros(pairs.n_entities, dtype="int64")
-    bounds = list(zip(pairs.start.tolist(), pairs.end.tolist()))
-    ends = numpy.cumsum(pairs.n_mentions).tolist()
-    first = numpy.searchsorted(pairs.doc, numpy.arange(len(examples) + 1)).tolist()
-    for i, eg in enumerate(examples):
-        reference = Reference(
-            eg,
-            pipe.labels,
-            pipe.cfg["symmetric_labels"],
-            pipe.grouping,
-            pipe.cfg["spans_key"],
+    references = [
+        Reference(
+            eg, labels, pipe.cfg["symmetric_labels"], pipe.grouping, pipe.cfg["spans_key"]
         )
-        for row in range(first[i], first[i + 1]):
-            mentions = bounds[ends[row] - int(pairs.n_mentions[row]) : ends[row]]
-            place = reference.find(mentions[0], mentions)
-            entity[row] = numbers.setdefault((i, place), len(numbers))
+        for eg in examples
+    ]
+    for i, reference in enumerate(references):
         for head, tail, label in reference.relations:
             both = [numbers.setdefault((i, place), len(numbers)) for place in (head, tail)]
             if label in pipe.cfg["symmetric_labels"]:
                 both.sort()
-            gold.add((*both, pipe.labels.index(label)))
-    return entity, gold
+            if label in pipe.labels:
+                gold.add((*both, pipe.labels.index(label)))
+    bounds = list(zip(pairs.start.tolist(), pairs.end.tolist()))
+    first, count = pairs.first_mention.tolist(), pairs.n_mentions.tolist()
+    doc = pairs.doc.tolist()
+    head, tail = pairs.closest
+    number = numpy.zeros(len(bounds), dtype="int64")
+    # Which gold entity one is may depend on the mention that tells most of a relation.
+    mains, rows = numpy.unique(numpy.append(head, tail), return_index=True)
+    entities = numpy.append(pairs.head, pairs.tail)[rows]
+    for main, entity in zip(mains.tolist(), entities.tolist()):
+        mentions = bounds[first[entity] : first[entity] + count[entity]]
+        place = references[doc[entity]].find(bounds[main], mentions)
+        number[main] = numbers.setdefault((doc[entity], place), len(numbers))
+    return number[head], number[tail], gold

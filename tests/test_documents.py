@@ -1,5 +1,6 @@
 """Relations between entities with many mentions, from training to scores."""
 
+import itertools
 import pickle
 from dataclasses import replace
 
@@ -474,6 +475,45 @@ def test_curve_of_entities_that_were_found_in_parts(monkeypatch):
             scores = nlp.evaluate(examples)
             assert scores["rels_p"] == pytest.approx(curve.precision[place])
             assert scores["rels_r"] == pytest.approx(curve.recall[place])
+
+
+@pytest.mark.parametrize("labels", [None, ["LEFT", "RAN"]])
+def test_curve_is_that_of_the_scorer_where_gold_and_found_entities_mix(labels):
+    """Also by relations of a label that the extractor lacks, and those that name fewer
+    mentions than the grouping knows."""
+    scorer = {"@scorers": "spacy-relext.relation_scorer.v1", "key": "rels", "labels": labels}
+    objective = {"@misc": "spacy-relext.multi_label.v1"}
+    nlp = train(n_updates=0, objective=objective, scorer=scorer, symmetric_labels=["LEFT"])
+    pipe = nlp.get_pipe("relation_extractor")
+
+    rng, examples = numpy.random.default_rng(0), []
+
+    def make():
+        doc = Doc(nlp.vocab, words=["x"] * 10)
+        at = numpy.flatnonzero(rng.random(10) < 0.8).tolist()
+        doc.ents = [Span(doc, i, i + 1, "P", kb_id=f"Q{rng.integers(4)}") for i in at]
+        return doc
+
+    for _ in range(25):
+        example = Example(make(), make())
+        entities = group_by_kb_id(example.reference, example.reference.ents)
+        relations = [
+            Relation(h[0], t[0], str(rng.choice(["LEFT", "RAN", "SAW"])), 1.0, h[:2], t[:2])
+            for h, t in itertools.permutations(entities, 2)
+            if rng.random() < 0.3
+        ]
+        set_relations(example.reference, relations)
+        examples.append(example)
+    logits = rng.normal(size=(1000, 2)).astype("f")
+    pipe.model._func = lambda model, X, is_train: (logits[: len(X[1])].copy(), None)
+    per_type = nlp.evaluate(examples)["rels_per_type"]
+    assert ("SAW" in per_type) == (labels is None)
+    n_true = sum(row["support"] for row in per_type.values())
+    curve = get_curve(*rank_candidates(pipe, examples, labels), n_true)
+    for threshold, *expected in list(zip(*curve))[::20]:
+        pipe.objective.threshold = float(threshold)
+        scores = nlp.evaluate(examples)
+        assert [scores["rels_p"], scores["rels_r"]] == pytest.approx(expected)
 
 
 def test_ends_annotated_on_one_mention_are_found_by_another():
