@@ -14,6 +14,8 @@ from spacy.util import registry
 from spacy_relext import Relation
 from spacy_relext.objectives import configure_multi_label
 
+from .processes import run_python
+
 SMALL = {
     "hidden_width": 32,
     "type_width": 8,
@@ -175,12 +177,7 @@ def test_other_processes_that_are_spawned(trained, tmp_path):
         "    docs = nlp.pipe(docs, n_process=2, batch_size=2)\n"
         "    sys.stdout.write(' '.join(str(len(doc._.relations)) for doc in docs))\n"
     )
-    result = subprocess.run(
-        [sys.executable, script, tmp_path / "model", tmp_path / "docs.spacy"],
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+    result = run_python(script, tmp_path / "model", tmp_path / "docs.spacy", timeout=240)
     assert result.returncode == 0, result.stderr
     assert result.stdout == "2 1 0 1 0 0"
 
@@ -760,7 +757,5 @@ list(nlp.pipe(texts))
 print(len(list(nlp.pipe(texts, n_process=2, batch_size=1))))
 """
     env = {name: x for name, x in os.environ.items() if name != "OMP_NUM_THREADS"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120
-    )
+    done = run_python("-c", code, timeout=120, env=env)
     assert done.stdout.strip() == "2", done.stderr

@@ -1,14 +1,12 @@
 """The extractor behind a shared transformer."""
 
-import subprocess
-import sys
-
 import numpy
 import pytest
 import spacy
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
+from .processes import run_python
 from .test_extractor import DATA, make_examples, predict, triples
 
 LISTENER = {
@@ -174,11 +172,6 @@ def test_other_processes_with_a_transformer(trained, tmp_path):
     )
     docs = [eg.predicted for eg in make_examples(trained)]
     DocBin(docs=docs).to_disk(tmp_path / "docs.spacy")
-    result = subprocess.run(
-        [sys.executable, script, tmp_path / "model", tmp_path / "docs.spacy"],
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+    result = run_python(script, tmp_path / "model", tmp_path / "docs.spacy", timeout=240)
     assert result.returncode == 0, result.stderr
     assert result.stdout == "2 1 0 1 0 0"
