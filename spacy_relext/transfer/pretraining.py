@@ -81,7 +81,8 @@ class MaskedLanguageModel:
             raise ValueError(
                 f"{self.source} reads at most {longest} word pieces, found: {window}"
             )
-        n_pieces = window - tokenizer.num_special_tokens_to_add()
+        before, after = self._get_special_pieces()
+        n_pieces = window - len(before) - len(after)
         if n_pieces < 1:
             raise ValueError(f"A window of {window} word pieces has no room for any")
         windows = []
@@ -89,7 +90,7 @@ class MaskedLanguageModel:
             # Not verbose, or it would warn of texts that are too long, which are cut here.
             pieces = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
             windows.extend(
-                tokenizer.build_inputs_with_special_tokens(pieces[i : i + n_pieces])
+                before + pieces[i : i + n_pieces] + after
                 for i in range(0, len(pieces), n_pieces)
             )
         return windows
@@ -155,6 +156,21 @@ class MaskedLanguageModel:
         if vocab_file and Path(vocab_file).is_file():
             # spacy-transformers opens it, and without sentencepiece it is not saved.
             self.tokenizer.save_vocabulary(str(path))
+
+    def _get_special_pieces(self) -> Tuple[Window, Window]:
+        """What the tokenizer puts before and after a text, as for a pipeline. Not all
+        tokenizers tell, so it is taken from what is put around a mask.
+
+        RETURNS (Tuple[List[int], List[int]]): The pieces before and after.
+        """
+        tokenizer = self.tokenizer
+        whole, inner = (
+            tokenizer(tokenizer.mask_token, add_special_tokens=add)["input_ids"]
+            for add in (True, False)
+        )
+        mask = tokenizer.mask_token_id
+        start = whole.index(mask) - inner.index(mask)
+        return whole[:start], whole[start + len(inner) :]
 
     def _groups(self, learn_rate: float) -> List[dict]:
         new, old = [], []

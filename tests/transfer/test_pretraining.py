@@ -2,7 +2,14 @@ import pytest
 import spacy
 import torch
 from spacy.util import fix_random_seed
-from transformers import AutoModel, BertConfig, BertForMaskedLM, BertTokenizerFast
+from transformers import (
+    AutoModel,
+    BertConfig,
+    BertForMaskedLM,
+    BertTokenizer,
+    BertTokenizerFast,
+    PreTrainedTokenizerFast,
+)
 
 from spacy_relext.transfer.pretraining import MaskedLanguageModel
 
@@ -96,6 +103,27 @@ def test_long_texts_are_cut_and_nothing_is_lost(encoder):
     assert {window[0] for window in windows} == {tokenizer.cls_token_id}
     inner = [piece for window in windows for piece in window[1:-1]]
     assert inner == tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
+@pytest.mark.parametrize(
+    "kind", [BertTokenizerFast, BertTokenizer, PreTrainedTokenizerFast]
+)
+def test_windows_begin_and_end_as_those_of_a_pipeline(encoder, tiny_encoder, kind):
+    """Also with the general kind, which puts nothing around pieces that are cut already."""
+    if kind is PreTrainedTokenizerFast:
+        known = encoder.tokenizer
+        tokenizer = kind(
+            tokenizer_object=known.backend_tokenizer, **known.special_tokens_map
+        )
+        assert tokenizer.build_inputs_with_special_tokens([7]) == [7]
+    else:
+        tokenizer = kind.from_pretrained(tiny_encoder)
+    encoder.tokenizer = tokenizer
+    text = "ab cd ef"
+    whole = tokenizer(text)["input_ids"]
+    assert tokenizer.convert_ids_to_tokens(whole) == ["[CLS]", *text.split(), "[SEP]"]
+    assert encoder.cut([text]) == [whole]
+    assert encoder.cut([text], window=4) == [whole[:3] + whole[-1:], whole[:1] + whole[3:]]
 
 
 def test_window_without_room_is_an_error(encoder):
