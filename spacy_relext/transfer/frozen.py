@@ -7,6 +7,7 @@ reach of an encoder that comes by `source`; and a corpus reader with tensors wou
 the data to the weights.
 """
 
+from collections import OrderedDict
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy
@@ -21,6 +22,9 @@ from thinc.api import Ops, to_numpy
 from thinc.types import Floats2d, Floats3d, Ints1d, Ragged
 
 NAME = "spacy-relext.frozen_encoder.v1"
+# Number of texts of a streamed corpus among which one has to come again. Of most of them
+# only the tokens are kept, half a kB each.
+RECENT = 100_000
 
 # What the encoder sees of a doc: its tokens, and the spans that it is cut into.
 Key = Tuple[bytes, Tuple[Tuple[int, int], ...]]
@@ -45,10 +49,15 @@ def create_frozen_encoder(
 
     Of the output the last hidden state and the attention mask are kept, which is all
     that listeners use, in the memory of the CPU: 4 bytes times the encoder's width a word
-    piece, and 4 for the mask. That is 1.5 kB at a width of 384 and 3 kB at 768; English has about 1.3 word pieces a
-    token, and pieces in the overlap of two windows count twice. The saved pipeline
-    is as it would be without the callback. An `annotation_setter` finds `doc_data`
-    in its batch and nothing else.
+    piece, and 4 for the mask. That is 1.5 kB at a width of 384 and 3 kB at 768; English
+    has about 1.3 word pieces a token, and pieces in the overlap of two windows count
+    twice. The saved pipeline is as it would be without the callback. An
+    `annotation_setter` finds `doc_data` in its batch and nothing else.
+
+    With `training.max_epochs = -1` the corpus is streamed: it may be larger than the
+    memory, and what an augmenter changes is another text in each epoch. Then a doc is
+    kept when it comes a second time, and dropped when 100,000 others have come since.
+    So one that comes in each epoch is encoded twice, and not once as otherwise.
 
     component (str): The name of the transformer.
     max_docs (Optional[int]): Number of docs to keep, the first that come, those of
@@ -75,7 +84,10 @@ def create_frozen_encoder(
         forward = model._func
         if isinstance(forward, KeptForward):
             forward = forward.forward
-        model.replace_callbacks(KeptForward(forward, component, max_docs), init=model.init)
+        # As in `spacy.training.loop`: else a corpus is read once.
+        is_streamed = nlp.config.interpolate()["training"]["max_epochs"] < 0
+        kept = KeptForward(forward, component, max_docs, is_streamed)
+        model.replace_callbacks(kept, init=model.init)
         return nlp
 
     return prepare
@@ -85,17 +97,25 @@ class KeptForward:
     """The forward function of a transformer model that computes each doc once."""
 
     def __init__(
-        self, forward: Callable, component: str, max_docs: Optional[int] = None
+        self,
+        forward: Callable,
+        component: str,
+        max_docs: Optional[int] = None,
+        is_streamed: bool = False,
     ) -> None:
         """
         forward (Callable): The model's own forward function.
         component (str): The name of the transformer, for messages.
         max_docs (Optional[int]): Number of docs to keep; None for all.
+        is_streamed (bool): Whether to keep only docs that come again.
         """
         self.forward = forward
         self._component = component
         self._max_docs = max_docs
+        self._is_streamed = is_streamed
         self._kept: Dict[Key, Features] = {}
+        # Of a streamed corpus, in the order in which they came last.
+        self._recent: OrderedDict[Key, None] = OrderedDict()
         self._weights: List = []
         self._versions: List[int] = []
 
@@ -126,14 +146,30 @@ class KeptForward:
             batch, _ = self.forward(model, list(missing.values()), is_train=False)
             for key, data in zip(missing, batch.doc_data):
                 features[key] = _get_features(data)
-                if self._max_docs is None or len(self._kept) < self._max_docs:
-                    self._kept[key] = features[key]
+        for key, found in features.items():
+            if self._is_streamed and not self._comes_again(key):
+                continue
+            if self._max_docs is None or len(self._kept) < self._max_docs:
+                self._kept[key] = found
         output = FullTransformerBatch.empty(len(docs))
         output.cached_doc_data = [
             TransformerData.empty() if key is None else _get_data(model.ops, features[key])
             for key in keys
         ]
         return output, _no_backprop
+
+    def _comes_again(self, key: Key) -> bool:
+        """Note that a doc of a streamed corpus has come.
+
+        RETURNS (bool): Whether it is one of the recent ones.
+        """
+        comes_again = key in self._recent
+        self._recent[key] = None
+        self._recent.move_to_end(key)
+        if len(self._recent) > RECENT:
+            oldest, _ = self._recent.popitem(last=False)
+            self._kept.pop(oldest, None)
+        return comes_again
 
     def _forget_other_weights(self, model: TransformerModel) -> None:
         """The training cannot change them, but loading into the model can, and

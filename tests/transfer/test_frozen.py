@@ -33,8 +33,9 @@ def init(nlp, **options):
     return optimizer
 
 
-def make_frozen(encoder, **options):
+def make_frozen(encoder, max_epochs=0, **options):
     nlp = make_nlp(encoder)
+    nlp.config["training"]["max_epochs"] = max_epochs
     init(nlp, **{"component": "transformer", **options})
     return nlp
 
@@ -159,6 +160,32 @@ def test_keeps_no_more_than_allowed(tiny_encoder):
     assert len(nlp.get_pipe("transformer").model._func) == 4
     # In a second and a third pass only those that did not fit.
     assert sum(counts) == 6 + 2 + 2
+
+
+def test_of_a_streamed_corpus_what_comes_again_is_kept(tiny_encoder, monkeypatch):
+    """And not what an augmenter makes anew in each epoch."""
+    monkeypatch.setattr("spacy_relext.transfer.frozen.RECENT", 4)
+    nlp = make_frozen(tiny_encoder, max_epochs=-1)
+    counts, forward = count_encoded(nlp), nlp.get_pipe("transformer").model._func
+    for i in range(6):
+        vectors(nlp, [nlp.make_doc(text) for text in ("one", "two", f"new {i}")])
+        assert len(forward) == (2 if i else 0)
+    assert counts == [3, 3, 1, 1, 1, 1]
+    # Kept for as long as it comes.
+    for i in range(4):
+        vectors(nlp, [nlp.make_doc(text) for text in ("one", f"other {i}")])
+    assert len(forward) == 1
+    vectors(nlp, [nlp.make_doc("one"), nlp.make_doc("two")])
+    assert counts[6:] == [1, 1, 1, 1, 1]
+
+
+def test_what_comes_once_takes_no_place(tiny_encoder):
+    nlp = make_frozen(tiny_encoder, max_epochs=-1, max_docs=1)
+    counts = count_encoded(nlp)
+    for texts in (["new"], ["one"], ["one"], ["two"], ["two"], ["one"], ["two"]):
+        vectors(nlp, [nlp.make_doc(text) for text in texts])
+    assert sum(counts) == 6
+    assert len(nlp.get_pipe("transformer").model._func) == 1
 
 
 def test_keeps_the_word_pieces_and_no_padding(tiny_encoder):
