@@ -61,9 +61,16 @@ def forward(
 
 def _warn_of_cut_windows(doc: Doc, trf_data: TransformerData) -> None:
     """The encoder cuts windows off that are too long for it, without a word on it. A
-    single token may have no piece for another reason: what the tokenizer drops."""
+    token may have no piece for another reason: what the tokenizer drops. A window that
+    is cut off ends with a piece of a token, where others have a special piece or
+    padding.
+
+    Docs whose tokens were merged or split since are told of elsewhere."""
     unread = to_numpy(trf_data.align.lengths) == 0
-    if not (unread[1:] & unread[:-1]).any():
+    if len(unread) != len(doc) or not (unread[1:] & unread[:-1]).any():
+        return
+    width = trf_data.wordpieces.attention_mask.shape[1]
+    if not (to_numpy(trf_data.align.dataXd) % width == width - 1).any():
         return
     unread &= doc.to_array("IS_SPACE") == 0
     if (unread[1:] & unread[:-1]).any():

@@ -5,7 +5,7 @@ import pytest
 import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from spacy_relext.listener import choose_windows
@@ -105,6 +105,33 @@ def test_tokens_that_the_encoder_does_not_read_are_told(tiny_encoder, n_words, c
     told = [str(w.message) for w in caught if "has not read" in str(w.message)]
     assert len(told) == bool(cut)
     assert all(f"{cut} of {len(doc)} tokens" in message for message in told)
+
+
+@pytest.mark.parametrize("dropped", ["\uf0b7", "\u200b"])
+@pytest.mark.parametrize("kept", [False, True])
+def test_tokens_that_the_tokenizer_drops_are_not_told(tiny_encoder, dropped, kept):
+    """A bullet of a private font and a space without width, in windows of any length."""
+    nlp = make_nlp(tiny_encoder, OURS, 8, 4)
+    if kept:
+        create_frozen_encoder()(nlp)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for n_words in (0, 1, 3, 20):
+            words = [*["word"] * n_words, dropped, dropped]
+            vectors(nlp, Doc(nlp.vocab, words=words))
+            vectors(nlp, Doc(nlp.vocab, words=words[::-1]))
+
+
+def test_merged_tokens_of_cut_windows_are_told(tiny_encoder):
+    nlp = make_nlp(tiny_encoder, OURS, 40, 40, model_max_length=16)
+    nlp.initialize(lambda: make_examples(nlp))
+    doc = Doc(nlp.vocab, words=["word"] * 40)
+    nlp.get_pipe("transformer")(doc)
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[:2])
+    doc.ents = [Span(doc, 0, 1, label="A"), Span(doc, 3, 4, label="A")]
+    with pytest.raises(ValueError, match="doc of 39 tokens has 40 vectors"):
+        nlp.get_pipe("relation_extractor")(doc)
 
 
 def test_what_replaces_it_is_saved_and_averages_as_the_other(tiny_encoder, tmp_path):
