@@ -1,5 +1,6 @@
 """Word vectors that fit the corpus that they are to be trained on."""
 
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Callable, Optional
@@ -76,7 +77,16 @@ def add_capitalised(vocab: Vocab) -> None:
     """
     vectors = vocab.vectors
     # Empty for floret vectors, which have no words.
-    for key, row in list(vectors.key2row.items()):
+    rows = vectors.key2row
+    # A table that was made in code may have keys whose words nobody has told.
+    known = {key: row for key, row in rows.items() if key in vocab.strings}
+    n_unknown = len(rows) - len(known)
+    if n_unknown:
+        warnings.warn(
+            f"{NAME}: ignore_case does without {n_unknown} of {len(rows)} word vectors, "
+            "whose words are not in nlp.vocab.strings. Add them with nlp.vocab.strings.add"
+        )
+    for key, row in known.items():
         word = vocab.strings[key]
         for form in (word[:1].upper() + word[1:], word.upper()):
             if vocab.strings[form] not in vectors:

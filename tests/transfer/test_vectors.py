@@ -56,6 +56,18 @@ def test_words_in_lower_case(corpus, tmp_path):
         ]
 
 
+def test_vectors_of_words_that_are_not_known(corpus):
+    """As in a table that was made in code: there are hashes alone."""
+    nlp = spacy.blank("en")
+    data = numpy.eye(2, 3, dtype="float32")
+    nlp.vocab.vectors = Vectors(data=data, keys=["ada", "kestrel"])
+    nlp.vocab.strings.add("ada")
+    with pytest.warns(UserWarning, match="without 1 of 2 word vectors"):
+        create_fit_vectors(corpus, min_coverage=0.3, ignore_case=True)(nlp)
+    doc = nlp.make_doc("Ada ada kestrel Kestrel")
+    assert [token.has_vector for token in doc] == [True, True, True, False]
+
+
 def test_pipeline_without_vectors(corpus):
     with pytest.raises(ValueError, match="only 0%"):
         create_fit_vectors(corpus, ignore_case=True)(spacy.blank("en"))
