@@ -9,7 +9,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Corpus, Example
 from spacy.util import filter_spans, registry
 
-from .alignment import align_span
+from .alignment import Aligner
 from .grouping import CLUSTERS_PREFIX, Grouping
 
 
@@ -80,10 +80,12 @@ def hand_entities_over(example: Example, spans_key: Optional[str] = None) -> Non
     spans_key (Optional[str]): None for `doc.ents`, else the group of `doc.spans`.
     """
     reference, predicted = example.reference, example.predicted
+    aligner = Aligner(example)
     if spans_key is None:
-        predicted.ents = filter_spans(_align(example, reference.ents))
+        predicted.ents = filter_spans(_align(aligner, predicted, reference.ents))
     elif spans_key in reference.spans:
-        predicted.spans[spans_key] = _align(example, reference.spans[spans_key])
+        spans = reference.spans[spans_key]
+        predicted.spans[spans_key] = _align(aligner, predicted, spans)
 
 
 def hand_clusters_over(example: Example, prefix: str) -> None:
@@ -92,9 +94,10 @@ def hand_clusters_over(example: Example, prefix: str) -> None:
     example (Example): The example, changed in place.
     prefix (str): What the keys of the clusters in `doc.spans` begin with.
     """
+    predicted, aligner = example.predicted, Aligner(example)
     for key, cluster in example.reference.spans.items():
         if key.startswith(prefix):
-            example.predicted.spans[key] = _align(example, cluster)
+            predicted.spans[key] = _align(aligner, predicted, cluster)
 
 
 def find_clusters_prefix(grouping: Optional[Grouping]) -> str:
@@ -107,9 +110,8 @@ def find_clusters_prefix(grouping: Optional[Grouping]) -> str:
     return getattr(grouping, "keywords", {}).get("prefix", CLUSTERS_PREFIX)
 
 
-def _align(example: Example, spans: Iterable[Span]) -> List[Span]:
-    predicted: Doc = example.predicted
-    aligned = ((span, align_span(example, span)) for span in spans)
+def _align(aligner: Aligner, predicted: Doc, spans: Iterable[Span]) -> List[Span]:
+    aligned = ((span, aligner.align(span)) for span in spans)
     return [
         Span(predicted, *bounds, label=span.label, kb_id=span.kb_id, span_id=span.id)
         for span, bounds in aligned

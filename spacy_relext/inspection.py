@@ -1,13 +1,13 @@
 """What of a corpus will keep a relation extractor from learning or being scored."""
 
 from collections import Counter, defaultdict
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import filter_spans
 
-from .alignment import align_span
+from .alignment import Aligner
 from .candidates import PairGenerator
 from .grouping import Grouping, get_entity_relations, group_entities
 from .pairs import Pairs, as_key, get_entities
@@ -75,8 +75,10 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
         if setup.grouping is not None:
             groups = group_entities(doc, setup.grouping, setup.spans_key)
             counts["grouped"] += sum(len(mentions) > 1 for mentions in groups)
+        aligner = Aligner(example)
         for entity in entities:
-            counts["misaligned"] += not _is_aligned(example, entity)
+            bounds = aligner.align(entity)
+            counts["misaligned"] += not _has_text(example.predicted, bounds, entity)
         relations = get_entity_relations(doc, setup.grouping, setup.spans_key)
         counts["relations"] += len(relations)
         keys = {as_key(entity) for entity in entities}
@@ -147,12 +149,12 @@ def _plain(doc: Doc) -> str:
     return " ".join(doc.text.split()).casefold()
 
 
-def _is_aligned(example: Example, entity: Any) -> bool:
-    bounds = align_span(example, entity)
+def _has_text(doc: Doc, bounds: Optional[Tuple[int, int]], entity: Span) -> bool:
+    """Whether what is between the bounds is what the entity is, but for whitespace."""
     if bounds is None:
         return False
-    predicted = example.predicted[bounds[0] : bounds[1]]
-    return "".join(predicted.text.split()) == "".join(entity.text.split())
+    text = doc[bounds[0] : bounds[1]].text
+    return "".join(text.split()) == "".join(entity.text.split())
 
 
 def _looks_symmetric(relations: List[Relation]) -> str:

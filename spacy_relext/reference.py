@@ -6,7 +6,7 @@ from typing import Collection, Dict, Iterable, Optional, Sequence, Set, Tuple
 from spacy.tokens import Span
 from spacy.training import Example
 
-from .alignment import align_span
+from .alignment import Aligner
 from .grouping import Grouping, get_entity_relations, group_entities
 from .relation import Relation
 
@@ -43,13 +43,14 @@ class Reference:
             of `doc.spans`.
         """
         self._symmetric = symmetric_labels
+        aligner = Aligner(example)
         gold = get_entity_relations(example.reference, grouping, spans_key)
         self.relations: Dict[Triple, Relation] = {}
         taken: Dict[Triple, Triple] = {}
         for relation in gold:
             if labels is None or relation.label in labels:
                 ends = relation.head_mentions, relation.tail_mentions
-                triple = self.order(*(_align(example, x) for x in ends), relation.label)
+                triple = self.order(*(_align(aligner, x) for x in ends), relation.label)
                 hidden = self.order(*(_hide(x) for x in ends), relation.label)
                 # Of several between the same predicted tokens all but one are missed.
                 if taken.setdefault(triple, hidden) != hidden:
@@ -60,7 +61,7 @@ class Reference:
         others = set()
         if grouping is not None:
             entities = group_entities(example.reference, grouping, spans_key)
-            others.update(_align(example, entity) for entity in entities)
+            others.update(_align(aligner, entity) for entity in entities)
         of_others = _index(others)
         for end in self._ends - others:
             votes = _vote(end, of_others)
@@ -125,8 +126,8 @@ def _get_bounds(span: Span) -> Bounds:
     return span.start, span.end
 
 
-def _align(example: Example, mentions: Iterable[Span]) -> Place:
-    return tuple(sorted({align_span(example, m) or _get_hidden(m) for m in mentions}))
+def _align(aligner: Aligner, mentions: Iterable[Span]) -> Place:
+    return tuple(sorted({aligner.align(m) or _get_hidden(m) for m in mentions}))
 
 
 def _hide(mentions: Iterable[Span]) -> Place:

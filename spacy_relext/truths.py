@@ -20,13 +20,13 @@ from spacy.tokens import Span
 from spacy.training import Example
 from thinc.types import Array1d, Floats2d
 
-from .alignment import align_span
+from .alignment import Aligner
 from .grouping import Grouping, get_entity_relations
 from .pairs import Evidence, Pairs
 from .relation import Relation
 
-# The index of a pair, a gold relation of it, and the example that has that.
-Match = Tuple[int, Relation, Example]
+# The index of a pair, a gold relation of it, and what aligns the spans of that.
+Match = Tuple[int, Relation, Aligner]
 
 
 def match_relations(
@@ -51,14 +51,15 @@ def match_relations(
         where its relations do not say; None where each is one.
     spans_key (Optional[str]): Where mentions are: None for `doc.ents`, else the group
         of `doc.spans`.
-    RETURNS (List[Tuple[int, Relation, Example]]): The index of a pair, its relation, and
-        the example that has it; once for each pair that a relation is of.
+    RETURNS (List[Tuple[int, Relation, Aligner]]): The index of a pair, its relation, and
+        what aligns the spans of that; once for each pair that a relation is of.
     """
     known = set(labels)
-    held: List[Tuple[int, int, Relation, Example]] = []
+    held: List[Tuple[int, int, Relation, Aligner]] = []
     bounds = numpy.searchsorted(pairs.doc, numpy.arange(len(examples) + 1))
     for i, eg in enumerate(examples):
-        find_at = _mention_finder(eg, pairs, range(bounds[i], bounds[i + 1]))
+        aligner = Aligner(eg)
+        find_at = _mention_finder(aligner, pairs, range(bounds[i], bounds[i + 1]))
         find = partial(_find_entities, pairs, find_at)
         gold = get_entity_relations(eg.reference, grouping, spans_key)
         for relation in in_both_directions(gold, symmetric_labels):
@@ -71,18 +72,18 @@ def match_relations(
             else:
                 heads = find(relation.head, relation.head_mentions)
                 tails = find(relation.tail, relation.tail_mentions)
-            held.extend((*pair, relation, eg) for pair in product(heads, tails))
+            held.extend((*pair, relation, aligner) for pair in product(heads, tails))
     if not held:
         return []
-    head, tail, relations, egs = zip(*held)
+    head, tail, relations, aligners = zip(*held)
     rows = pairs.find(numpy.asarray(head), numpy.asarray(tail)).tolist()
-    return [match for match in zip(rows, relations, egs) if match[0] >= 0]
+    return [match for match in zip(rows, relations, aligners) if match[0] >= 0]
 
 
 def get_truths(matches: Iterable[Match], pairs: Pairs, labels: Sequence[str]) -> Floats2d:
     """Which labels hold for each pair.
 
-    matches (Iterable[Tuple[int, Relation, Example]]): See `match_relations`.
+    matches (Iterable[Tuple[int, Relation, Aligner]]): See `match_relations`.
     pairs (Pairs): The pairs that were matched.
     labels (Sequence[str]): The labels that were.
     RETURNS (Floats2d): 1 or 0, (pairs, labels), in main memory.
@@ -97,14 +98,14 @@ def get_truths(matches: Iterable[Match], pairs: Pairs, labels: Sequence[str]) ->
 def get_evidence(matches: Iterable[Match], weight: float) -> Evidence:
     """What the attention of pairs is to learn, by the evidence of the references.
 
-    matches (Iterable[Tuple[int, Relation, Example]]): See `match_relations`.
+    matches (Iterable[Tuple[int, Relation, Aligner]]): See `match_relations`.
     weight (float): Factor on the loss.
     RETURNS (Evidence): The sentences of each pair.
     """
     found = {
         (row, *bounds)
-        for row, relation, eg in matches
-        for bounds in (align_span(eg, span) for span in relation.evidence)
+        for row, relation, aligner in matches
+        for bounds in map(aligner.align, relation.evidence)
         if bounds is not None
     }
     pair, start, end = numpy.asarray(sorted(found), dtype="int64").reshape(-1, 3).T
@@ -147,7 +148,7 @@ def in_both_directions(
 
 
 def _mention_finder(
-    eg: Example, pairs: Pairs, of_doc: range
+    aligner: Aligner, pairs: Pairs, of_doc: range
 ) -> Callable[[Span], List[int]]:
     """A function from a gold mention to the indices, among those of its doc, of the
     predicted entities that it is a mention of."""
@@ -161,7 +162,7 @@ def _mention_finder(
             entities[(*bounds, label)].append(entity)
 
     def find_at(span: Span) -> List[int]:
-        bounds = align_span(eg, span)
+        bounds = aligner.align(span)
         if bounds is None:
             return []
         return entities.get((*bounds, span.label)) or entities.get(bounds, [])
