@@ -321,6 +321,18 @@ def test_mentions_and_evidence_of_relations_are_kept():
     assert [(sent.start, sent.end) for sent in relation.evidence] == [(3, 7)]
 
 
+def test_a_sentence_of_evidence_may_end_within_an_entity():
+    doc = make_doc("He |wrote |Yes|! |No|! |Maybe |in |Graz")
+    example = make_example(doc, [(2, 7, "WORK"), (8, 9, "LOC")])
+    work, place = doc.ents
+    sents = [doc[0:4], doc[4:5], doc[5:6], doc[6:9], doc[7:9]]
+    doc._.relations = [Relation(work, place, "IN", evidence=tuple(sents))]
+    (relation,) = only(create_mask_entities_augmenter(1.0), example).reference._.relations
+    # The two within it are one then.
+    expected = ["He wrote [WORK]", "[WORK]", "[WORK] in [LOC]", "in [LOC]"]
+    assert texts(relation.evidence) == expected
+
+
 def test_masked_tokens():
     example = make_example(make_doc("Ada |met |\n |Lou |there|."), [(0, 1, "PER")])
     augment = create_mask_tokens_augmenter(1.0, 1.0, mask="<X>")

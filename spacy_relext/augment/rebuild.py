@@ -77,7 +77,8 @@ def rebuild(
 
     doc (Doc): The doc.
     edits (List[Edit]): The new words. Edits do not overlap, and no span of the doc
-        starts or ends within one.
+        starts or ends within one. A sentence of evidence may; it then gets all of its
+        new words.
     apart (Collection[int]): Tokens of the copy to put a space before.
     RETURNS (Tuple[Doc, Set[int]]): The copy, and which of its tokens are new.
     """
@@ -93,12 +94,14 @@ def rebuild(
     starts = numpy.asarray([piece.start for piece in pieces], dtype="int64")
     ends = numpy.asarray([piece.end for piece in pieces], dtype="int64")
     n_words = numpy.asarray([len(piece.words) for piece in pieces], dtype="int64")
-    # For each new token the first of the old ones whose place it takes, and for
-    # each old bound between tokens the new one.
+    # For each new token the first of the old ones whose place it takes, and for each
+    # old bound between tokens the new one: of what starts there, and of what ends there.
+    # They differ within an edit, where a sentence may start or end.
     origin = numpy.repeat(starts, n_words)
     one_to_one = numpy.repeat((ends - starts == 1) & (n_words == 1), n_words)
     new_starts = numpy.cumsum(n_words) - n_words
     position = numpy.append(numpy.repeat(new_starts, ends - starts), len(origin))
+    end_position = numpy.append(0, numpy.repeat(new_starts + n_words, ends - starts))
 
     spaces = [space for piece in pieces for space in piece.spaces]
     for i in apart:
@@ -125,7 +128,7 @@ def rebuild(
         return Span(
             copy,
             int(position[span.start]),
-            int(position[span.end]),
+            int(end_position[span.end]),
             label=span.label,
             kb_id=kb_id,
             span_id=span.id,
@@ -155,7 +158,8 @@ def rebuild(
                 relation.score,
                 tuple(move(span) for span in relation.head_mentions),
                 tuple(move(span) for span in relation.tail_mentions),
-                tuple(move(span) for span in relation.evidence),
+                # Two sentences within one edit are the same afterwards.
+                tuple(dict.fromkeys(move(span) for span in relation.evidence)),
             )
             for relation in get_relations(doc)
         )
