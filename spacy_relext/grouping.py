@@ -41,7 +41,7 @@ def configure_group_by_kb_id(separator: Optional[str] = None) -> Grouping:
 def group_by_kb_id(
     doc: Doc, mentions: Sequence[Span], *, separator: Optional[str] = None
 ) -> List[List[Span]]:
-    return _group((mention, _read_ids(mention.kb_id_, separator)) for mention in mentions)
+    return _group((mention, read_ids(mention.kb_id_, separator)) for mention in mentions)
 
 
 @registry.misc("spacy-relext.group_by_ent_id.v1")
@@ -194,6 +194,18 @@ def get_entity_relations(
     ]
 
 
+def read_ids(kb_id: str, separator: Optional[str] = None) -> List[str]:
+    """The ids of a knowledge base that a mention is linked to.
+
+    kb_id (str): The `kb_id_` of the mention.
+    separator (Optional[str]): What stands between several ids, None where that does not
+        occur.
+    RETURNS (List[str]): The ids, without `EntityLinker.NIL`, which is none.
+    """
+    ids = [id_.strip() for id_ in (kb_id.split(separator) if separator else [kb_id])]
+    return [id_ for id_ in ids if id_ and id_ != EntityLinker.NIL]
+
+
 def _group(keyed: Iterable[Tuple[Span, Iterable[Hashable]]]) -> List[List[Span]]:
     """Mentions by their keys; those without one, or with an empty one, are alone."""
     groups: Dict[Hashable, List[Span]] = defaultdict(list)
@@ -205,8 +217,3 @@ def _group(keyed: Iterable[Tuple[Span, Iterable[Hashable]]]) -> List[List[Span]]
 
 def _has_others(entity: Sequence[Span]) -> bool:
     return len(entity) > 1
-
-
-def _read_ids(kb_id: str, separator: Optional[str]) -> List[str]:
-    ids = kb_id.split(separator) if separator else [kb_id]
-    return [id_.strip() for id_ in ids if id_.strip() != EntityLinker.NIL]

@@ -593,6 +593,34 @@ def test_an_entity_of_many_names_stays_one(tmp_path):
     assert only(augment, example) is example
 
 
+def test_what_is_linked_to_nil_is_not_linked(tmp_path):
+    """As spaCy's entity_linker writes where it knows none."""
+    names = make_doc("Zoe |Yan |Xi")
+    names.ents = [
+        make_span(names, i, i + 1, "PER", kb_id)
+        for i, kb_id in enumerate(("NIL", "Q7", "NIL"))
+    ]
+    DocBin(docs=[names]).to_disk(tmp_path / "names.spacy")
+    augment = create_replace_entities_augmenter(1.0, tmp_path)
+    example = make_example(
+        make_doc("Ada |wed |Lou"), [(0, 1, "PER", "NIL"), (2, 3, "PER", "NIL")]
+    )
+    random.seed(0)
+    for _ in range(10):
+        new = only(augment, example).reference.ents
+        assert len(set(texts(new))) == 2
+        assert [span.kb_id_ for span in new] == ["", ""]
+    # Each is masked, or not, for itself.
+    masked = create_mask_entities_augmenter(1.0, 0.5)
+    seen = {tuple(texts(only(masked, example).reference.ents)) for _ in range(30)}
+    assert {("[PER]", "Lou"), ("Ada", "[PER]")} <= seen
+    # It is the one name with an id that takes the place of one with an id.
+    example = make_example(make_doc("Ada |left"), [(0, 1, "PER", "Q1")])
+    for _ in range(10):
+        (new,) = only(augment, example).reference.ents
+        assert (new.text, new.kb_id_) == ("Yan", "Q7")
+
+
 def test_a_name_of_the_doc_is_no_replacement(names_path):
     # "Ada" is the corpus' only place.
     augment = create_replace_entities_augmenter(1.0, names_path)

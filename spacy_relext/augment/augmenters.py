@@ -20,6 +20,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import registry
 
+from ..grouping import read_ids
 from ..pairs import as_key, get_entities
 from .names import Name, Names, normal_text
 from .rebuild import Edit, iter_spans, rebuild_example
@@ -168,17 +169,18 @@ def create_replace_entities_augmenter(
         known = names.read(nlp.vocab)
         mentions = get_entities(doc, spans_key)
         taken = {normal_text(span) for span in mentions}
-        taken_ids = {span.kb_id_ for span in mentions if span.kb_id}
+        taken_ids = {id_ for span in mentions for id_ in read_ids(span.kb_id_)}
 
         def draw(span: Span) -> Optional[Name]:
             candidates = known.get(span.label_, [])
-            if span.kb_id:
+            linked = bool(read_ids(span.kb_id_))
+            if linked:
                 candidates = [name for name in candidates if name.kb_id] or candidates
             # One more than there are texts taken is enough, unless ids are taken too.
             for n in (min(len(candidates), len(taken) + 1), len(candidates)):
                 for name in random.sample(candidates, n):
                     if name.text not in taken and name.kb_id not in taken_ids:
-                        kb_id = name.kb_id if span.kb_id else ""
+                        kb_id = name.kb_id if linked else ""
                         taken.add(name.text)
                         taken_ids.update({kb_id} - {""})
                         return Name(name.text, kb_id)
@@ -264,8 +266,8 @@ def _rename(
 
 
 def _which_entity(span: Span) -> Tuple:
-    if span.kb_id:
-        return span.label, "kb_id", span.kb_id
+    for id_ in read_ids(span.kb_id_):
+        return span.label, "kb_id", id_
     if span.id:
         return span.label, "ent_id", span.id
     return span.label, "text", normal_text(span)

@@ -9,6 +9,7 @@ from spacy.training.corpus import FILE_TYPE, walk_corpus
 from spacy.util import ensure_path
 from spacy.vocab import Vocab
 
+from ..grouping import read_ids
 from ..pairs import get_entities
 
 
@@ -57,7 +58,7 @@ class Names:
                 for span in get_entities(doc, self._spans_key):
                     text, ids = normal_text(span), names.setdefault(span.label_, {})
                     if text:
-                        ids[text] = ids.get(text) or span.kb_id_
+                        ids[text] = ids.get(text) or "".join(read_ids(span.kb_id_))
             if not any(names.values()):
                 group = f"doc.spans[{self._spans_key!r}]" if self._spans_key else "doc.ents"
                 raise ValueError(
