@@ -31,10 +31,7 @@ def configure_group_by_kb_id(separator: Optional[str] = None) -> Grouping:
         that does not occur.
     RAISES (ValueError): Where `separator` is empty.
     """
-    if separator == "":
-        raise ValueError(
-            "spacy-relext.group_by_kb_id.v1: separator must not be empty; null for none"
-        )
+    check_separator("group_by_kb_id", separator)
     return partial(group_by_kb_id, separator=separator)
 
 
@@ -204,6 +201,19 @@ def read_ids(kb_id: str, separator: Optional[str] = None) -> List[str]:
     """
     ids = [id_.strip() for id_ in (kb_id.split(separator) if separator else [kb_id])]
     return [id_ for id_ in ids if id_ and id_ != EntityLinker.NIL]
+
+
+def check_separator(name: str, separator: Optional[str]) -> None:
+    """Check that ids can be told apart.
+
+    name (str): What was given the separator, as it is registered.
+    separator (Optional[str]): The separator.
+    RAISES (ValueError): Where it is empty.
+    """
+    if separator == "":
+        raise ValueError(
+            f"spacy-relext.{name}.v1: separator must not be empty; null for none"
+        )
 
 
 def _group(keyed: Iterable[Tuple[Span, Iterable[Hashable]]]) -> List[List[Span]]:

@@ -621,6 +621,65 @@ def test_what_is_linked_to_nil_is_not_linked(tmp_path):
         assert (new.text, new.kb_id_) == ("Yan", "Q7")
 
 
+@pytest.mark.parametrize("tell", [{"kb_id": "Q1"}, {"span_id": "a"}])
+def test_an_entity_of_two_types_is_not_replaced(names_path, tell):
+    doc = make_doc("Kestrel |and |the |Kestrel |Group |at |Cork")
+    doc.ents = [
+        Span(doc, 0, 1, "ORG", **tell),
+        Span(doc, 3, 5, "PER", **tell),
+        Span(doc, 6, 7, "LOC"),
+    ]
+    example = Example(NLP.make_doc(doc.text), doc)
+    new = only(create_replace_entities_augmenter(1.0, names_path), example).reference
+    assert texts(new.ents) == ["Kestrel", "Kestrel Group", "Ada"]
+    assert [span.kb_id for span in new.ents[:2]] == [span.kb_id for span in doc.ents[:2]]
+    # Each mention is masked by the type of its own, and all of them or none.
+    augment = create_mask_entities_augmenter(1.0, 0.5)
+    seen = {tuple(texts(only(augment, example).reference.ents)[:2]) for _ in range(30)}
+    assert seen == {("Kestrel", "Kestrel Group"), ("[ORG]", "[PER]")}
+
+
+@pytest.mark.parametrize("in_group", [False, True])
+def test_entities_that_share_a_mention(tmp_path, in_group):
+    names = make_doc("Zoe |Yan |Zoe & Yan")
+    names.ents = [
+        make_span(names, 0, 1, "PER", "Q7"),
+        make_span(names, 1, 2, "PER", "Q8"),
+        make_span(names, 2, 3, "PER", "Q7|Q8"),
+    ]
+    names.spans["sc"] = list(names.ents)
+    DocBin(docs=[names]).to_disk(tmp_path / "names.spacy")
+    doc = make_doc("Ada |and |Lou |or |both |met |Kim |and |Bo |and |Al")
+    shared = ["Q1", "Q2"] if in_group else ["Q1|Q2"]
+    spans = [
+        make_span(doc, 0, 1, "PER", "Q1"),
+        make_span(doc, 2, 3, "PER", "Q2"),
+        *(make_span(doc, 4, 5, "PER", kb_id) for kb_id in shared),
+        *(make_span(doc, i, i + 1, "PER", f"K{i}") for i in (6, 8, 10)),
+    ]
+    options = {"separator": "|", "spans_key": "sc" if in_group else None}
+    if in_group:
+        doc.spans["sc"] = spans
+    else:
+        doc.ents = spans
+    example = Example(NLP.make_doc(doc.text), doc)
+    # Of those that share none one gets no name, as that of two is not for one.
+    augment = create_replace_entities_augmenter(1.0, tmp_path, **options)
+    new = only(augment, example).reference
+    found = [(span.text, span.kb_id_) for span in all_spans(new)]
+    assert found[:-3] == [(span.text, span.kb_id_) for span in spans[:-3]]
+    assert set(found[-3:]) == {("Zoe", "Q7"), ("Yan", "Q8"), ("Al", "K10")}
+    lone = make_example(make_doc("Both |left"), [(0, 1, "PER", "Q1|Q2")])
+    lone.reference.spans["sc"] = list(lone.reference.ents)
+    assert only(augment, lone) is lone
+    augment = create_mask_entities_augmenter(1.0, 0.5, **options)
+    seen = set()
+    for _ in range(30):
+        new = texts(all_spans(only(augment, example).reference))
+        seen.add(tuple(text == "[PER]" for text in new[:-3]))
+    assert seen == {(True,) * len(spans[:-3]), (False,) * len(spans[:-3])}
+
+
 def test_a_name_of_the_doc_is_no_replacement(names_path):
     # "Ada" is the corpus' only place.
     augment = create_replace_entities_augmenter(1.0, names_path)
@@ -773,6 +832,7 @@ def test_seed_makes_it_repeatable(path):
         (create_mask_entities_augmenter, {"entity_share": 2}, "entity_share .* 2"),
         (create_mask_entities_augmenter, {"template": "X"}, "{label} .* 'X'"),
         (create_mask_entities_augmenter, {"template": " {label}"}, "' {label}'"),
+        (create_mask_entities_augmenter, {"separator": ""}, "mask_entities.v1: separator"),
         (create_replace_entities_augmenter, {"path": None}, "path .* None"),
         (create_replace_entities_augmenter, {"path": "no/where"}, "path .* no/where"),
         (
@@ -784,6 +844,11 @@ def test_seed_makes_it_repeatable(path):
             create_replace_entities_augmenter,
             {"path": ".", "entity_share": 3},
             "replace_entities.v1: entity_share .* 3",
+        ),
+        (
+            create_replace_entities_augmenter,
+            {"path": ".", "separator": ""},
+            "replace_entities.v1: separator",
         ),
     ],
 )

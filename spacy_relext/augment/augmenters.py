@@ -12,16 +12,27 @@ or tail of a relation: none of them loses its bounds, whichever augmenter is use
 """
 
 import random
+from collections import defaultdict
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple
+from typing import (
+    Callable,
+    Dict,
+    Hashable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import registry
 
-from ..grouping import read_ids
-from ..pairs import as_key, get_entities
+from ..grouping import check_separator, read_ids
+from ..pairs import as_key, as_linked_key, get_entities
 from .names import Name, Names, normal_text
 from .rebuild import Edit, iter_spans, rebuild_example
 
@@ -103,23 +114,27 @@ def create_mask_entities_augmenter(
     entity_share: float = 1.0,
     template: str = "[{label}]",
     spans_key: Optional[str] = None,
+    separator: Optional[str] = None,
     keep_original: bool = False,
 ) -> Augmenter:
     """Put an entity's type in the place of its text, so that a model cannot learn
-    names. All mentions of an entity are masked, or none: those of one type and one
-    `kb_id`, where they have none one `ent_id`, where they have neither one text. An
-    entity stays as it is where a mention has no label or two, and where another span
-    starts or ends within one.
+    names. All mentions of an entity are masked, or none: those of one `kb_id`, where
+    they have none one `ent_id`, where they have neither one text and one type. Entities
+    that share a mention are masked together. An entity stays as it is where a mention
+    has no label or two, and where another span starts or ends within one.
 
     level (float): The share of the examples to change, 0 to 1.
     entity_share (float): The probability of each entity to be masked, 0 to 1.
     template (str): The text to put there; {label} stands for the type.
     spans_key (Optional[str]): None for `doc.ents`, else the group of `doc.spans`.
+    separator (Optional[str]): What stands between the ids of a mention of several
+        entities, as of `group_by_kb_id`; None where that does not occur.
     keep_original (bool): Whether to yield the original too.
     RAISES (ValueError): Where an option is out of its range, and where the template
         lacks {label} or has whitespace around it.
     """
     _check_shares("mask_entities", level=level, entity_share=entity_share)
+    check_separator("mask_entities", separator)
     if "{label}" not in template or template != template.strip():
         raise ValueError(
             "spacy-relext.mask_entities.v1: template must hold {label} and have no "
@@ -127,11 +142,13 @@ def create_mask_entities_augmenter(
         )
 
     def mask_entities(nlp: Language, doc: Doc) -> List[Edit]:
-        def fill_in(span: Span) -> Optional[Name]:
-            text = template.replace("{label}", span.label_)
-            return Name(text, None) if span.label else None
+        def fill_in(spans: List[Span]) -> List[Name]:
+            if not all(span.label for span in spans):
+                return []
+            texts = [template.replace("{label}", span.label_) for span in spans]
+            return [Name(text, None) for text in texts]
 
-        return _rename(nlp, doc, spans_key, entity_share, fill_in)
+        return _rename(nlp, doc, spans_key, separator, entity_share, fill_in)
 
     return _build_augmenter(mask_entities, level, keep_original)
 
@@ -142,15 +159,17 @@ def create_replace_entities_augmenter(
     path: Optional[Path],
     entity_share: float = 1.0,
     spans_key: Optional[str] = None,
+    separator: Optional[str] = None,
     keep_original: bool = False,
 ) -> Augmenter:
     """Put the text of another entity of the same type in the place of an entity's.
     All mentions of an entity, told as by `mask_entities`, get the same text, others
     another; none gets a text that its doc has already. An entity stays as it is where no
-    text is left for its type, where a mention has two labels, and where another span
-    starts or ends within one. A `kb_id` becomes that of the other entity, which is one
-    that has an id where there are such of its type; that of a span around, and the lemma,
-    are dropped: they name another thing.
+    text is left for its type, where its mentions have several labels, where one of them
+    is a mention of another entity too, and where another span starts or ends within one.
+    A `kb_id` becomes that of the other entity, which is one that has an id where there
+    are such of its type; that of a span around, and the lemma, are dropped: they name
+    another thing.
 
     level (float): The share of the examples to change, 0 to 1.
     path (Optional[Path]): The entities to draw from: a .spacy file, or a directory
@@ -158,22 +177,31 @@ def create_replace_entities_augmenter(
     entity_share (float): The probability of each entity to be replaced, 0 to 1.
     spans_key (Optional[str]): None for `doc.ents`, else the group of `doc.spans`,
         in the corpus to draw from as well.
+    separator (Optional[str]): What stands between the ids of a mention of several
+        entities, as of `group_by_kb_id`, in the corpus to draw from as well; None where
+        that does not occur.
     keep_original (bool): Whether to yield the original too.
     RAISES (ValueError): Where an option is out of its range, where there is nothing
         at the path and, when called, where the corpus has no entities.
     """
     _check_shares("replace_entities", level=level, entity_share=entity_share)
-    names = Names(path, spans_key)
+    check_separator("replace_entities", separator)
+    names = Names(path, spans_key, separator)
 
     def replace_entities(nlp: Language, doc: Doc) -> List[Edit]:
         known = names.read(nlp.vocab)
-        mentions = get_entities(doc, spans_key)
+        mentions = get_entities(doc, spans_key, as_linked_key)
         taken = {normal_text(span) for span in mentions}
-        taken_ids = {id_ for span in mentions for id_ in read_ids(span.kb_id_)}
+        taken_ids = {id_ for span in mentions for id_ in read_ids(span.kb_id_, separator)}
 
-        def draw(span: Span) -> Optional[Name]:
-            candidates = known.get(span.label_, [])
-            linked = bool(read_ids(span.kb_id_))
+        def draw(spans: List[Span]) -> List[Name]:
+            labels = {span.label for span in spans}
+            entities = {key for s in spans for key in _which_entities(s, separator)}
+            # A new name has one type and one id.
+            if len(labels) > 1 or len(entities) > 1:
+                return []
+            candidates = known.get(spans[0].label_, [])
+            linked = bool(read_ids(spans[0].kb_id_, separator))
             if linked:
                 candidates = [name for name in candidates if name.kb_id] or candidates
             # One more than there are texts taken is enough, unless ids are taken too.
@@ -183,10 +211,10 @@ def create_replace_entities_augmenter(
                         kb_id = name.kb_id if linked else ""
                         taken.add(name.text)
                         taken_ids.update({kb_id} - {""})
-                        return Name(name.text, kb_id)
-            return None
+                        return [Name(name.text, kb_id)] * len(spans)
+            return []
 
-        return _rename(nlp, doc, spans_key, entity_share, draw)
+        return _rename(nlp, doc, spans_key, separator, entity_share, draw)
 
     return _build_augmenter(replace_entities, level, keep_original)
 
@@ -240,37 +268,58 @@ def _rename(
     nlp: Language,
     doc: Doc,
     spans_key: Optional[str],
+    separator: Optional[str],
     share: float,
-    draw: Callable[[Span], Optional[Name]],
+    draw: Callable[[List[Span]], Sequence[Name]],
 ) -> List[Edit]:
-    """One new text (None for none) for all mentions of one entity."""
-    mentions: Dict[Tuple, List[Span]] = {}
-    for span in get_entities(doc, spans_key):
-        mentions.setdefault(_which_entity(span), []).append(span)
+    """New texts for all mentions of an entity, or for none."""
     free = {as_key(span) for span in _replaceable(doc, spans_key)}
-    edits = []
-    for spans in mentions.values():
+    edits = {}
+    for spans in _find_entities(doc, spans_key, separator):
         if not free.issuperset(map(as_key, spans)) or random.random() >= share:
             continue
-        new = draw(spans[0])
-        if new is None:
-            continue
-        tokens = nlp.make_doc(new.text)
-        for span in spans:
+        for span, new in zip(spans, draw(spans)):
             if new.text != span.text:
+                tokens = nlp.make_doc(new.text)
+                words = [token.text for token in tokens]
                 spaces = [bool(token.whitespace_) for token in tokens]
                 spaces[-1] = bool(span[-1].whitespace_)
-                words = [token.text for token in tokens]
-                edits.append(Edit(span.start, span.end, words, spaces, new.kb_id))
-    return edits
+                edit = Edit(span.start, span.end, words, spaces, new.kb_id)
+                # A mention may be there once for each of its ids.
+                edits[span.start, span.end] = edit
+    return list(edits.values())
 
 
-def _which_entity(span: Span) -> Tuple:
-    for id_ in read_ids(span.kb_id_):
-        return span.label, "kb_id", id_
+def _find_entities(
+    doc: Doc, spans_key: Optional[str], separator: Optional[str]
+) -> List[List[Span]]:
+    """The mentions of each entity, of those that share a mention together."""
+    parents: Dict[Hashable, Hashable] = {}
+
+    def find_root(key: Hashable) -> Hashable:
+        while parents.setdefault(key, key) != key:
+            key = parents[key]
+        return key
+
+    mentions = get_entities(doc, spans_key, as_linked_key)
+    for span in mentions:
+        first, *others = _which_entities(span, separator)
+        for key in (*others, (span.start, span.end)):
+            parents[find_root(key)] = find_root(first)
+    entities: Dict[Hashable, List[Span]] = defaultdict(list)
+    for span in mentions:
+        entities[find_root((span.start, span.end))].append(span)
+    return list(entities.values())
+
+
+def _which_entities(span: Span, separator: Optional[str]) -> Tuple[Hashable, ...]:
+    """What tells the entity of a mention, of each where it is one of several."""
+    ids = set(read_ids(span.kb_id_, separator))
+    if ids:
+        return tuple(("kb_id", id_) for id_ in sorted(ids))
     if span.id:
-        return span.label, "ent_id", span.id
-    return span.label, "text", normal_text(span)
+        return (("ent_id", span.id),)
+    return (("text", normal_text(span), span.label),)
 
 
 def _replaceable(doc: Doc, spans_key: Optional[str]) -> List[Span]:

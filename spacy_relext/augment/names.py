@@ -30,10 +30,17 @@ class Names:
 
     path (Optional[Path]): A .spacy file, or a directory of such.
     spans_key (Optional[str]): None for `doc.ents`, else the group of `doc.spans`.
+    separator (Optional[str]): What stands between the ids of a mention of several
+        entities, whose text is no name; None where that does not occur.
     RAISES (ValueError): Where there is nothing at the path.
     """
 
-    def __init__(self, path: Optional[Path], spans_key: Optional[str]) -> None:
+    def __init__(
+        self,
+        path: Optional[Path],
+        spans_key: Optional[str],
+        separator: Optional[str],
+    ) -> None:
         if path is None or not ensure_path(path).exists():
             raise ValueError(
                 "spacy-relext.replace_entities.v1: path must be that of a .spacy file "
@@ -41,6 +48,7 @@ class Names:
             )
         self._path = path
         self._spans_key = spans_key
+        self._separator = separator
         self._names: Optional[Dict[str, List[Name]]] = None
 
     def read(self, vocab: Vocab) -> Dict[str, List[Name]]:
@@ -56,9 +64,10 @@ class Names:
             locations = walk_corpus(self._path, FILE_TYPE)
             for doc in Corpus(self._path).read_docbin(vocab, locations):
                 for span in get_entities(doc, self._spans_key):
-                    text, ids = normal_text(span), names.setdefault(span.label_, {})
-                    if text:
-                        ids[text] = ids.get(text) or "".join(read_ids(span.kb_id_))
+                    text, known = normal_text(span), names.setdefault(span.label_, {})
+                    ids = set(read_ids(span.kb_id_, self._separator))
+                    if text and len(ids) < 2:
+                        known[text] = known.get(text) or "".join(ids)
             if not any(names.values()):
                 group = f"doc.spans[{self._spans_key!r}]" if self._spans_key else "doc.ents"
                 raise ValueError(
