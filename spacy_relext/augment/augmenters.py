@@ -200,10 +200,11 @@ def create_replace_entities_augmenter(
             # A new name has one type and one id.
             if len(labels) > 1 or len(entities) > 1:
                 return []
-            candidates = known.get(spans[0].label_, [])
+            if spans[0].label_ not in known:
+                return []
+            of_type = known[spans[0].label_]
             linked = bool(read_ids(spans[0].kb_id_, separator))
-            if linked:
-                candidates = [name for name in candidates if name.kb_id] or candidates
+            candidates = (linked and of_type.linked) or of_type.all
             # One more than there are texts taken is enough, unless ids are taken too.
             for n in (min(len(candidates), len(taken) + 1), len(candidates)):
                 for name in random.sample(candidates, n):

@@ -25,6 +25,17 @@ class Name(NamedTuple):
     kb_id: Optional[str]
 
 
+class NamesOfType(NamedTuple):
+    """The names of the entities of one type.
+
+    all (List[Name]): Each text once.
+    linked (List[Name]): Those of them that have an id.
+    """
+
+    all: List[Name]
+    linked: List[Name]
+
+
 class Names:
     """The names of the entities of a corpus, by type.
 
@@ -49,14 +60,14 @@ class Names:
         self._path = path
         self._spans_key = spans_key
         self._separator = separator
-        self._names: Optional[Dict[str, List[Name]]] = None
+        self._names: Optional[Dict[str, NamesOfType]] = None
 
-    def read(self, vocab: Vocab) -> Dict[str, List[Name]]:
+    def read(self, vocab: Vocab) -> Dict[str, NamesOfType]:
         """The names, each text once a type, with the first id that it has; the corpus
         is read by the first call.
 
         vocab (Vocab): What to read the corpus with.
-        RETURNS (Dict[str, List[Name]]): For each type the names.
+        RETURNS (Dict[str, NamesOfType]): For each type the names.
         RAISES (ValueError): Where the corpus has no entities.
         """
         if self._names is None:
@@ -74,9 +85,13 @@ class Names:
                     "spacy-relext.replace_entities.v1: path must lead to docs with "
                     f"entities, found: {self._path}, whose docs have none in {group}"
                 )
-            self._names = {
-                label: [Name(*item) for item in ids.items()] for label, ids in names.items()
-            }
+            # Filtering them for each entity that is replaced would take longer than the
+            # rest of it.
+            self._names = {}
+            for label, known in names.items():
+                of_type = [Name(*item) for item in known.items()]
+                linked = [name for name in of_type if name.kb_id]
+                self._names[label] = NamesOfType(of_type, linked)
         return self._names
 
 
