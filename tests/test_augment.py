@@ -363,6 +363,40 @@ def test_misspelt_words():
     assert 700 < words(only(augment, example).reference).count("word") < 800
 
 
+def test_a_word_of_entities_is_misspelt_alike():
+    example = make_example(
+        make_doc("Kestrel |saw |Old |Kestrel |and |Kestrel |saw |Lou"),
+        [(0, 1, "ORG"), (2, 4, "ORG"), (5, 6, "ORG"), (7, 8, "PER")],
+    )
+    random.seed(0)
+    augment = create_word_noise_augmenter(1.0, 0.5, include_entities=True)
+    firsts, others_differ = set(), False
+    for _ in range(50):
+        found = words(only(augment, example).reference)
+        assert found[0] == found[3] == found[5]
+        firsts.add(found[0])
+        others_differ |= found[1] != found[6]
+    assert "Kestrel" in firsts and len(firsts) > 5 and others_differ
+
+
+def test_masks_with_numbers():
+    example = make_example(
+        make_doc("Ada |wed |Lou |at |Cork|. |Mrs |L|. |left |Cork"),
+        [
+            (0, 1, "PER"),
+            (2, 3, "PER", "Q1"),
+            (4, 5, "LOC"),
+            (6, 9, "PER", "Q1"),
+            (10, 11, "LOC"),
+        ],
+    )
+    augment = create_mask_entities_augmenter(1.0, template="<{label}{number}>")
+    # Numbers begin anew in each doc.
+    for _ in range(2):
+        new = only(augment, example).reference
+        assert texts(new.ents) == ["<PER1>", "<PER2>", "<LOC3>", "<PER2>", "<LOC3>"]
+
+
 def test_token_annotation_of_the_tokens_that_stay():
     tokens = ["Ada", "Lou", "left", "Kestrel", ".", "She", "wept"]
     doc = Doc(

@@ -13,6 +13,7 @@ or tail of a relation: none of them loses its bounds, whichever augmenter is use
 
 import random
 from collections import defaultdict
+from itertools import count
 from pathlib import Path
 from typing import (
     Callable,
@@ -84,7 +85,8 @@ def create_word_noise_augmenter(
     keep_original: bool = False,
 ) -> Augmenter:
     """Misspell words: swap two letters, drop one, or double one. Only words of two
-    letters or more are changed.
+    letters or more are changed. A word of entities is misspelt alike in all entities of
+    a doc or in none, so that mentions of one text still have one.
 
     level (float): The share of the examples to change, 0 to 1.
     word_share (float): The probability of each word to be misspelt, 0 to 1.
@@ -94,16 +96,27 @@ def create_word_noise_augmenter(
     """
     _check_shares("word_noise", level=level, word_share=word_share)
 
+    def draw(word: str) -> Optional[str]:
+        return misspell(word) if random.random() < word_share else None
+
     def misspell_words(nlp: Language, doc: Doc) -> List[Edit]:
-        inside = set() if include_entities else _covered(doc)
-        return [
-            Edit(token.i, token.i + 1, [misspell(token.text)], [bool(token.whitespace_)])
-            for token in doc
-            if token.i not in inside
-            and token.is_alpha
-            and len(token) > 1
-            and random.random() < word_share
-        ]
+        inside = _covered(doc)
+        of_entities: Dict[str, Optional[str]] = {}
+        edits = []
+        for token in doc:
+            if not token.is_alpha or len(token) < 2:
+                continue
+            if token.i not in inside:
+                new = draw(token.text)
+            elif include_entities:
+                if token.text not in of_entities:
+                    of_entities[token.text] = draw(token.text)
+                new = of_entities[token.text]
+            else:
+                continue
+            if new is not None:
+                edits.append(Edit(token.i, token.i + 1, [new], [bool(token.whitespace_)]))
+        return edits
 
     return _build_augmenter(misspell_words, level, keep_original)
 
@@ -125,7 +138,9 @@ def create_mask_entities_augmenter(
 
     level (float): The share of the examples to change, 0 to 1.
     entity_share (float): The probability of each entity to be masked, 0 to 1.
-    template (str): The text to put there; {label} stands for the type.
+    template (str): The text to put there; {label} stands for the type, and {number}
+        for the entity's number in the doc, from 1. Without {number} all entities of a
+        type have one text, and are one where `group_by_text` tells them.
     spans_key (Optional[str]): None for `doc.ents`, else the group of `doc.spans`.
     separator (Optional[str]): What stands between the ids of a mention of several
         entities, as of `group_by_kb_id`; None where that does not occur.
@@ -142,10 +157,13 @@ def create_mask_entities_augmenter(
         )
 
     def mask_entities(nlp: Language, doc: Doc) -> List[Edit]:
+        numbers = count(1)
+
         def fill_in(spans: List[Span]) -> List[Name]:
             if not all(span.label for span in spans):
                 return []
-            texts = [template.replace("{label}", span.label_) for span in spans]
+            of_entity = template.replace("{number}", str(next(numbers)))
+            texts = [of_entity.replace("{label}", span.label_) for span in spans]
             return [Name(text, None) for text in texts]
 
         return _rename(nlp, doc, spans_key, separator, entity_share, fill_in)
