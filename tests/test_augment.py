@@ -339,6 +339,9 @@ def test_masked_tokens():
     reference = only(augment, example).reference
     # Whitespace is no word to guess.
     assert words(reference) == ["Ada", "<X>", "\n", "<X>", "<X>", "<X>"]
+    # Nor is what a group of spans covers, here all.
+    example.reference.spans["sents"] = [example.reference[:]]
+    assert only(augment, example) is example
     random.seed(0)
     augment = create_mask_tokens_augmenter(1.0, 0.25)
     example = make_example(make_doc("|".join(["word "] * 1000)))

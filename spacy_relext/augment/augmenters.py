@@ -8,7 +8,8 @@ trained on. With -1 the corpus is read, and changed anew, in each epoch. All dra
 are made with Python's `random`, so that `training.seed` makes them repeatable.
 
 An entity is here any span of `doc.ents` or of a group of `doc.spans`, and any head
-or tail of a relation: none of them loses its bounds, whichever augmenter is used.
+or tail of a relation: none of them loses its bounds, whichever augmenter is used. Where
+a group has all of the doc in it, as one of sentences has, no token is outside entities.
 """
 
 import random
@@ -47,7 +48,8 @@ def create_mask_tokens_augmenter(
     mask: str = "[MASK]",
     keep_original: bool = False,
 ) -> Augmenter:
-    """Put a mask in the place of tokens outside entities.
+    """Put a mask in the place of tokens outside entities and outside all groups of
+    `doc.spans`. A doc that these cover, as a group of its sentences does, stays as it is.
 
     level (float): The share of the examples to change, 0 to 1.
     token_share (float): The probability of each token to be masked, 0 to 1.
@@ -90,7 +92,8 @@ def create_word_noise_augmenter(
 
     level (float): The share of the examples to change, 0 to 1.
     word_share (float): The probability of each word to be misspelt, 0 to 1.
-    include_entities (bool): Whether to misspell words of entities too.
+    include_entities (bool): Whether to misspell words of entities, and of groups of
+        `doc.spans`, too.
     keep_original (bool): Whether to yield the original too.
     RAISES (ValueError): Where an option is out of its range.
     """
