@@ -132,8 +132,8 @@ def convert(
     silent (bool): Whether to show no progress.
     RETURNS (Report): What was read, written and lost.
     RAISES (ValueError): On an unknown format, language or option, where the output would be
-        read as input, and on a drop where `strict`. Nothing is written then, and what the
-        output was before, it still is.
+        read as input, and on a drop where `strict`. Nothing is written then, nor where
+        there is no document, and what the output was before, it still is.
     """
     name = format or guess_format(input_path)
     if name not in FORMATS:
@@ -151,8 +151,8 @@ def convert(
     if not cut_up and target.suffix and output.suffix != target.suffix:
         raise ValueError(f"The output ends with {target.suffix}, found: {output}")
     # What is written of brat's is a folder of files.
-    written = target.suffix or FORMATS["brat"].suffixes[0]
-    _check_apart(input_path, output, written in FORMATS[name].suffixes)
+    suffix = target.suffix or FORMATS["brat"].suffixes[0]
+    _check_apart(input_path, output, suffix in FORMATS[name].suffixes)
     if report_path is not None:
         is_read = report_path.suffix in FORMATS[name].suffixes
         _check_apart(input_path, report_path, is_read)
@@ -190,7 +190,8 @@ def convert(
         for writer in writers.values():
             writer.close()
         report.check()
-        for split, path in paths.items():
+        written = paths if report.written["document"] else {}
+        for split, path in written.items():
             # What an earlier run left must not be read with it.
             _remove(path)
             parts[split].replace(path)

@@ -96,6 +96,19 @@ def test_strict_leaves_the_output_as_it_was(folder, tmp_path):
     assert len(outputs[1].read_text().splitlines()) == 10
 
 
+def test_no_document_leaves_the_output_as_it_was(tmp_path):
+    path, output = tmp_path / "in.jsonl", tmp_path / "out.spacy"
+    path.write_text('{"text": 1, "entities": [{"start_offset": 0}]}\n')
+    output.write_text("before")
+    for found in (output, tmp_path / "other.spacy"):
+        result = relext_convert(path, found)
+        assert result.exit_code == 1 and "No document in" in result.output
+        # And why there is none.
+        assert "'text' is of type int" in " ".join(result.output.split())
+    assert output.read_text() == "before"
+    assert {x.name for x in tmp_path.iterdir()} == {"in.jsonl", "out.spacy"}
+
+
 def test_input_is_not_written_over(folder, tmp_path):
     path = tmp_path / "in.jsonl"
     assert relext_convert(folder, path, "--to", "jsonl").exit_code == 0
