@@ -22,6 +22,7 @@ from . import relext
 
 # Documents after which the vocabulary forgets what they brought.
 ZONE = 1000
+SPLITS = ("train", "dev", "test")
 
 
 @relext.command("convert")
@@ -95,7 +96,13 @@ def convert_cli(
     report.print()
     if not report.written["document"]:
         msg.fail(f"No document in {input_path}", exits=1)
-    msg.good(f"Docs in {output}: {report.written['document']:,}")
+    for path, n_docs in report.files.items():
+        if n_docs:
+            msg.good(f"Docs in {path}: {n_docs:,}")
+        else:
+            msg.warn(f"No doc in {path}: too few documents, or its own were dropped")
+    for path in report.left:
+        msg.warn(f"Left as it was: {path}. Documents of it may be in the others now")
 
 
 def convert(
@@ -138,7 +145,7 @@ def convert(
     name = format or guess_format(input_path)
     if name not in FORMATS:
         raise ValueError(f"Unknown format {name!r}, there are: {', '.join(FORMATS)}")
-    shares = {"train": 1.0 - dev - test, "dev": dev, "test": test}
+    shares = dict(zip(SPLITS, (1.0 - dev - test, dev, test)))
     if shares["train"] < 0:
         raise ValueError(f"--dev and --test are more than all: {dev} + {test}")
     if to not in TARGETS:
@@ -160,9 +167,12 @@ def convert(
     read = FORMATS[name].read
     total = sum(1 for found in read(input_path) if isinstance(found, SourceDoc))
     splits = split_documents(total, shares, seed) if cut_up else [""] * total
-    paths = {x: output / f"{x}{target.suffix}" for x in shares if shares[x]}
-    if not cut_up:
-        paths = {"": output}
+    paths = {"": output}
+    left = []
+    if cut_up:
+        named = {x: output / f"{x}{target.suffix}" for x in SPLITS}
+        paths = {x: path for x, path in named.items() if shares[x]}
+        left = [path for x, path in named.items() if not shares[x] and path.exists()]
     for path in paths.values():
         if path.is_dir() and not target.suffix and any(path.iterdir()):
             raise ValueError(f"There are files already in {path}")
@@ -171,6 +181,8 @@ def convert(
     for part in parts.values():
         _remove(part)
     report = Report(report_path, strict)
+    report.files.update({path: 0 for path in paths.values()})
+    report.left = left
     builder = DocBuilder(nlp, report, options)
     writers = {split: target.write(part) for split, part in parts.items()}
     position = 0
@@ -185,6 +197,7 @@ def convert(
                         report.read["note"] += 1
                         report.add(problem)
                     writers[splits[position]].add(doc)
+                    report.files[paths[splits[position]]] += 1
                 position += 1
                 bar.update()
         for writer in writers.values():

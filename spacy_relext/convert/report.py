@@ -24,6 +24,8 @@ class Report:
     written (Counter): Number written, by kind.
     dropped (Counter): Number dropped, by kind.
     changed (Counter): By kind and what was done, as in ("entity", "expanded").
+    files (Counter): Docs written, by file or folder.
+    left (List[Path]): Splits of an earlier run, beside those that are written.
     """
 
     def __init__(self, path: Optional[Path] = None, strict: bool = False):
@@ -37,6 +39,8 @@ class Report:
         self.written: Counter = Counter()
         self.dropped: Counter = Counter()
         self.changed: Counter = Counter()
+        self.files: Counter = Counter()
+        self.left: List[Path] = []
         self.strict = strict
         self._reasons: Counter = Counter()
         self._places: Dict[Tuple[str, str, str], List[str]] = defaultdict(list)

@@ -65,6 +65,27 @@ def test_split_by_document(folder, tmp_path):
     assert split("three", "--seed", 1) != parts
 
 
+def test_split_of_an_earlier_run_is_told(folder, tmp_path):
+    """It may be a corpus of its own, and so it is kept."""
+    out = tmp_path / "out"
+    result = relext_convert(folder, out, "--dev", 0.2, "--test", 0.3)
+    assert result.exit_code == 0 and "Left as it was" not in result.output
+    before = (out / "test.spacy").read_bytes()
+    result = relext_convert(folder, out, "--dev", 0.2)
+    assert result.exit_code == 0 and (out / "test.spacy").read_bytes() == before
+    output = " ".join(result.output.split())
+    assert f"Left as it was: {out / 'test.spacy'}." in output
+
+
+def test_docs_of_each_split_are_told(folder, tmp_path):
+    out = tmp_path / "out"
+    result = relext_convert(folder, out, "--dev", 0.2, "--test", 0.04)
+    output = " ".join(result.output.split())
+    assert f"Docs in {out / 'train.spacy'}: 8" in output
+    assert f"Docs in {out / 'dev.spacy'}: 2" in output
+    assert f"No doc in {out / 'test.spacy'}" in output
+
+
 def test_dropped(folder, tmp_path):
     (folder / "3.ann").write_text(ANN.replace("Arg2:T2", "Arg2:T7"))
     report = tmp_path / "report.jsonl"
