@@ -13,7 +13,7 @@ from wasabi import msg
 
 from ..convert import FORMATS, TARGETS, guess_format
 from ..convert.build import CUTS, DocBuilder, Options
-from ..convert.corpus_writer import split_documents
+from ..convert.corpus_writer import is_part, split_documents
 from ..convert.read import Found
 from ..convert.report import Report
 from ..convert.source import SourceDoc
@@ -139,8 +139,9 @@ def convert(
     silent (bool): Whether to show no progress.
     RETURNS (Report): What was read, written and lost.
     RAISES (ValueError): On an unknown format, language or option, where the output would be
-        read as input, and on a drop where `strict`. Nothing is written then, nor where
-        there is no document, and what the output was before, it still is.
+        read as input, or replace a folder of other files, and on a drop where `strict`.
+        Nothing is written then, nor where there is no document, and what the output was
+        before, it still is.
     """
     name = format or guess_format(input_path)
     if name not in FORMATS:
@@ -174,8 +175,10 @@ def convert(
         paths = {x: path for x, path in named.items() if shares[x]}
         left = [path for x, path in named.items() if not shares[x] and path.exists()]
     for path in paths.values():
-        if path.is_dir() and not target.suffix and any(path.iterdir()):
-            raise ValueError(f"There are files already in {path}")
+        for found in path.iterdir() if path.is_dir() else ():
+            # A large corpus of an earlier run is replaced as a single file is.
+            if to != "spacy" or not is_part(found):
+                raise ValueError(f"There are other files already in {path}: {found.name}")
     # Under another name until all is there.
     parts = {split: path.with_name(f".{path.name}.part") for split, path in paths.items()}
     for part in parts.values():

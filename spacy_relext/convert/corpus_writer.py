@@ -1,5 +1,6 @@
 """Docs into .spacy files, without keeping them all in memory."""
 
+import re
 from pathlib import Path
 from typing import Dict, Sequence
 
@@ -9,6 +10,8 @@ from spacy.tokens import Doc, DocBin
 # Docs of one file, and their tokens. Writing takes about 400 bytes a token.
 MAX_DOCS = 10_000
 MAX_TOKENS = 1_000_000
+# As `CorpusWriter` names the files of a folder.
+PART = re.compile(r"\d{4,}\.spacy")
 
 
 class CorpusWriter:
@@ -60,6 +63,15 @@ class CorpusWriter:
     def _new() -> DocBin:
         # Relations live in user_data, which a DocBin drops unless told otherwise.
         return DocBin(store_user_data=True)
+
+
+def is_part(path: Path) -> bool:
+    """Whether a file is named as one of those that a large corpus is written to.
+
+    path (Path): The file.
+    RETURNS (bool): Whether it is.
+    """
+    return path.is_file() and PART.fullmatch(path.name) is not None
 
 
 def split_documents(n_docs: int, shares: Dict[str, float], seed: int) -> Sequence[str]:

@@ -130,6 +130,25 @@ def test_no_document_leaves_the_output_as_it_was(tmp_path):
     assert {x.name for x in tmp_path.iterdir()} == {"in.jsonl", "out.spacy"}
 
 
+def test_folder_of_other_files_is_not_replaced(folder, tmp_path):
+    output = tmp_path / "out.spacy"
+    output.mkdir()
+    assert relext_convert(folder, output).exit_code == 0 and output.is_file()
+    for name, others in (("a.spacy", ["notes.txt"]), ("b.jsonl", ["0001.spacy"])):
+        output = tmp_path / name
+        output.mkdir()
+        for other in others:
+            (output / other).write_text("before")
+        to = output.suffix[1:]
+        result = relext_convert(folder, output, "--to", to)
+        assert result.exit_code == 1 and len(list(output.iterdir())) == 1
+        assert "There are other files already in" in " ".join(result.output.split())
+    # What convert writes itself of a large corpus.
+    (tmp_path / "a.spacy" / "notes.txt").rename(tmp_path / "a.spacy" / "0001.spacy")
+    assert relext_convert(folder, tmp_path / "a.spacy").exit_code == 0
+    assert len(read(tmp_path / "a.spacy")) == 10
+
+
 def test_input_is_not_written_over(folder, tmp_path):
     path = tmp_path / "in.jsonl"
     assert relext_convert(folder, path, "--to", "jsonl").exit_code == 0
