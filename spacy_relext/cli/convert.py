@@ -158,22 +158,25 @@ def convert(
         raise ValueError(f"With --dev or --test the output is a folder, found: {output}")
     if not cut_up and target.suffix and output.suffix != target.suffix:
         raise ValueError(f"The output ends with {target.suffix}, found: {output}")
-    # What is written of brat's is a folder of files.
-    suffix = target.suffix or FORMATS["brat"].suffixes[0]
-    _check_apart(input_path, output, suffix in FORMATS[name].suffixes)
-    if report_path is not None:
-        is_read = report_path.suffix in FORMATS[name].suffixes
-        _check_apart(input_path, report_path, is_read)
-    nlp = _load_tokenizer(lang)
-    read = FORMATS[name].read
-    total = sum(1 for found in read(input_path) if isinstance(found, SourceDoc))
-    splits = split_documents(total, shares, seed) if cut_up else [""] * total
     paths = {"": output}
     left = []
     if cut_up:
         named = {x: output / f"{x}{target.suffix}" for x in SPLITS}
         paths = {x: path for x, path in named.items() if shares[x]}
         left = [path for x, path in named.items() if not shares[x] and path.exists()]
+    # What is written of brat's is a folder of files.
+    suffix = target.suffix or FORMATS["brat"].suffixes[0]
+    _check_apart(input_path, output, suffix in FORMATS[name].suffixes)
+    if report_path is not None:
+        is_read = report_path.suffix in FORMATS[name].suffixes
+        _check_apart(input_path, report_path, is_read)
+        for path in paths.values():
+            if path.resolve() in (report_path.resolve(), *report_path.resolve().parents):
+                raise ValueError(f"The report would be lost: {path} is written over it")
+    nlp = _load_tokenizer(lang)
+    read = FORMATS[name].read
+    total = sum(1 for found in read(input_path) if isinstance(found, SourceDoc))
+    splits = split_documents(total, shares, seed) if cut_up else [""] * total
     for path in paths.values():
         for found in path.iterdir() if path.is_dir() else ():
             # A large corpus of an earlier run is replaced as a single file is.

@@ -149,6 +149,26 @@ def test_folder_of_other_files_is_not_replaced(folder, tmp_path):
     assert len(read(tmp_path / "a.spacy")) == 10
 
 
+@pytest.mark.parametrize(
+    "output, report, options",
+    [
+        ("out.jsonl", "out.jsonl", ["--to", "jsonl"]),
+        ("out", "out/report.jsonl", ["--to", "brat"]),
+        ("out", "out/dev.jsonl", ["--to", "jsonl", "--dev", 0.2]),
+    ],
+)
+def test_report_is_not_written_over(output, report, options, folder, tmp_path):
+    output, report = tmp_path / output, tmp_path / report
+    result = relext_convert(folder, output, "--report", report, *options)
+    assert result.exit_code == 1 and not output.exists()
+    assert "The report would be lost" in " ".join(result.output.split())
+    # Beside the splits it may lie.
+    if "--dev" in options:
+        beside = report.with_name("report.jsonl")
+        result = relext_convert(folder, output, "--report", beside, *options)
+        assert result.exit_code == 0 and beside.read_text() == ""
+
+
 def test_input_is_not_written_over(folder, tmp_path):
     path = tmp_path / "in.jsonl"
     assert relext_convert(folder, path, "--to", "jsonl").exit_code == 0
