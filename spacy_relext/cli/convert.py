@@ -166,7 +166,8 @@ def convert(
         left = [path for x, path in named.items() if not shares[x] and path.exists()]
     # What is written of brat's is a folder of files.
     suffix = target.suffix or FORMATS["brat"].suffixes[0]
-    _check_apart(input_path, output, suffix in FORMATS[name].suffixes)
+    for path in paths.values():
+        _check_apart(input_path, path, suffix in FORMATS[name].suffixes)
     if report_path is not None:
         is_read = report_path.suffix in FORMATS[name].suffixes
         _check_apart(input_path, report_path, is_read)
@@ -240,7 +241,7 @@ def _check_apart(input_path: Path, path: Path, is_read: bool) -> None:
     is_read (bool): Whether files with such a name are read.
     """
     read, written = input_path.resolve(), path.resolve()
-    if read == written:
+    if written in (read, *read.parents):
         raise ValueError(f"{path} cannot be input and output")
     if is_read and read in written.parents:
         raise ValueError(f"{path} would be read as input: it lies in {input_path}")

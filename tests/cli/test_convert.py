@@ -169,6 +169,20 @@ def test_report_is_not_written_over(output, report, options, folder, tmp_path):
         assert result.exit_code == 0 and beside.read_text() == ""
 
 
+def test_input_is_not_written_over_by_a_split(folder, tmp_path):
+    path = tmp_path / "train.spacy"
+    assert relext_convert(folder, path).exit_code == 0
+    before = path.read_bytes()
+    result = relext_convert(path, tmp_path, "--dev", 0.2)
+    assert result.exit_code == 1 and path.read_bytes() == before
+    assert "cannot be input and output" in " ".join(result.output.split())
+    # Nor one of several files by all of them.
+    (tmp_path / "large.spacy").mkdir()
+    path = path.rename(tmp_path / "large.spacy" / "0001.spacy")
+    result = relext_convert(path, path.parent)
+    assert result.exit_code == 1 and path.read_bytes() == before
+
+
 def test_input_is_not_written_over(folder, tmp_path):
     path = tmp_path / "in.jsonl"
     assert relext_convert(folder, path, "--to", "jsonl").exit_code == 0
