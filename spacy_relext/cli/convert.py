@@ -146,9 +146,11 @@ def convert(
     name = format or guess_format(input_path)
     if name not in FORMATS:
         raise ValueError(f"Unknown format {name!r}, there are: {', '.join(FORMATS)}")
-    shares = dict(zip(SPLITS, (1.0 - dev - test, dev, test)))
-    if shares["train"] < 0:
+    # As 1 - 0.9 - 0.1 is not quite 0.
+    train = round(1.0 - dev - test, 9)
+    if train < 0:
         raise ValueError(f"--dev and --test are more than all: {dev} + {test}")
+    shares = {x: share for x, share in zip(SPLITS, (train, dev, test)) if share}
     if to not in TARGETS:
         raise ValueError(f"Unknown format {to!r} to write, there are: {', '.join(TARGETS)}")
     target = FORMATS[to]
@@ -162,8 +164,8 @@ def convert(
     left = []
     if cut_up:
         named = {x: output / f"{x}{target.suffix}" for x in SPLITS}
-        paths = {x: path for x, path in named.items() if shares[x]}
-        left = [path for x, path in named.items() if not shares[x] and path.exists()]
+        paths = {x: path for x, path in named.items() if x in shares}
+        left = [path for x, path in named.items() if x not in shares and path.exists()]
     # What is written of brat's is a folder of files.
     suffix = target.suffix or FORMATS["brat"].suffixes[0]
     for path in paths.values():

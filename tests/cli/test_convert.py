@@ -65,6 +65,19 @@ def test_split_by_document(folder, tmp_path):
     assert split("three", "--seed", 1) != parts
 
 
+@pytest.mark.parametrize("dev, test", [(0.9, 0.1), (0.7, 0.3), (0.5, 0.5), (0, 1)])
+def test_shares_that_make_a_whole(dev, test, folder, tmp_path):
+    """Of nine documents, whose halves are none; and in numbers that are not exact."""
+    (folder / "9.txt").unlink()
+    (folder / "9.ann").unlink()
+    out = tmp_path / "out"
+    result = relext_convert(folder, out, "--dev", dev, "--test", test)
+    assert result.exit_code == 0, result.output
+    names = [name for name, share in (("dev", dev), ("test", test)) if share]
+    assert sorted(x.name for x in out.iterdir()) == [f"{x}.spacy" for x in names]
+    assert sum(len(read(out / f"{x}.spacy")) for x in names) == 9
+
+
 def test_split_of_an_earlier_run_is_told(folder, tmp_path):
     """It may be a corpus of its own, and so it is kept."""
     out = tmp_path / "out"
