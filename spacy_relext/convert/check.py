@@ -118,9 +118,11 @@ def find_fault(text: str, entity: SourceEntity) -> str:
             "its offsets count UTF-16": _cut_coded(text, "utf-16-le", 2 * start, 2 * end),
             "its offsets count CRLF as one": text.replace("\r\n", "\n")[start:end],
         }
-        for guess, found in guesses.items():
-            if _plain(found) == _plain(said):
-                return f"{fault}; perhaps {guess}"
+        fits = [guess for guess, found in guesses.items() if found == said]
+        # Where no guess is exact, as a line break may have become a space.
+        fits += [x for x, found in guesses.items() if _plain(found) == _plain(said)]
+        if fits:
+            return f"{fault}; perhaps {fits[0]}"
     return fault
 
 

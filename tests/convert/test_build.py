@@ -85,7 +85,7 @@ def test_within_a_token():
             1,
             4,
             "Ada",
-            "at 1–4 stands 'da ', not 'Ada'; perhaps its start is counted from 1",
+            "at 1–4 stands 'da ', not 'Ada'; perhaps both are counted from 1",
         ),
         (0, 3, "Eve", "at 0–3 stands 'Ada', not 'Eve'"),
     ],
@@ -114,6 +114,22 @@ def test_offsets_in_lines_of_another_system():
     wrong = SourceEntity("1", start, start + 7, "PERSON", "a:1", "Babbage")
     _, report = build([wrong], text=text)
     assert told(report)[0].endswith("perhaps its offsets count CRLF as one")
+
+
+def test_hint_is_the_one_that_fits_without_whitespace():
+    """One line break before shifts by as much as an end that is included."""
+    text = "Ada slept.\r\nThen Tom Ode met Babbage"
+    start = text.replace("\r\n", "\n").index("Tom Ode")
+    wrong = SourceEntity("1", start, start + 7, "PERSON", "a:1", "Tom Ode")
+    _, report = build([wrong], text=text)
+    assert told(report) == [
+        "a:1: at 16–23 stands ' Tom Od', not 'Tom Ode'; perhaps its offsets count CRLF "
+        "as one"
+    ]
+    # Whitespace that alone is another still gets one.
+    wrong = SourceEntity("1", 17, 23, "PERSON", "a:1", "Tom  Ode")
+    _, report = build([wrong], text=text)
+    assert told(report)[0].endswith("perhaps its end is given as included")
 
 
 def test_end_included():
