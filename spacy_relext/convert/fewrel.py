@@ -1,5 +1,6 @@
 """FewRel's JSON: for each label its sentences, with a head and a tail that are linked to
-Wikidata; and the JSON lines that OpenNRE makes of it and of other corpora.
+Wikidata; and the JSON lines that OpenNRE makes of it and of other corpora, of tokens or of
+raw text.
 
 See https://github.com/thunlp/FewRel.
 """
@@ -10,7 +11,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
 from .read import Head, build_source, read_items
 from .report import DROPPED
-from .source import Problem, SourceDoc
+from .source import Bounds, Problem, SourceDoc, SourceEntity, SourceRelation
 from .tokens import TokenDoc
 
 # FewRel gives entities no type.
@@ -55,6 +56,10 @@ def _as_sources(record: Any, place: str) -> Iterator[Union[SourceDoc, Problem]]:
 def _as_source(
     instance: Dict[str, Any], place: str, label: Optional[str] = None
 ) -> SourceDoc:
+    label = instance["relation"] if label is None else label
+    # OpenNRE looks for a text first, and counts in characters if there is one.
+    if "text" in instance and isinstance(instance["h"], dict):
+        return _as_source_of_text(instance, place, label)
     doc = TokenDoc(place, place, instance.get("tokens") or instance["token"])
     for end in ("h", "t"):
         name, kb_id, tokens = _read_end(instance[end])
@@ -63,14 +68,24 @@ def _as_source(
         doc.add_entity(end, start, stop, ENTITY, kb_id=kb_id)
         for _ in tokens[1:]:
             doc.note("another mention of the head or tail")
-    label = instance["relation"] if label is None else label
     if label not in NO_RELATION:
         doc.add_relation("h", "t", label)
     return doc.as_source()
 
 
-def _read_end(end: Any) -> Tuple[str, str, List[Tuple[int, int]]]:
-    """Name, id, and tokens of each mention, end exclusive."""
+def _as_source_of_text(instance: Dict[str, Any], place: str, label: str) -> SourceDoc:
+    entities = []
+    for end in ("h", "t"):
+        _, kb_id, [(start, stop)] = _read_end(instance[end])
+        entities.append(SourceEntity(end, start, stop, ENTITY, place, kb_id=kb_id))
+    relations = []
+    if label not in NO_RELATION:
+        relations.append(SourceRelation("h", "t", label, place))
+    return SourceDoc(place, place, instance["text"], entities, relations)
+
+
+def _read_end(end: Any) -> Tuple[str, str, List[Bounds]]:
+    """Name, id, and tokens, or characters, of each mention, end exclusive."""
     if isinstance(end, dict):
         start, stop = end["pos"]
         return end.get("name", ""), str(end.get("id") or ""), [(start, stop)]

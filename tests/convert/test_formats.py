@@ -716,6 +716,32 @@ def test_sentence_of_another_form_harms_no_other(tmp_path):
     assert any("'met' has no list of sentences" in x for x in told)
 
 
+def test_opennre_of_raw_text(tmp_path):
+    """Its positions are characters, end exclusive, where there is a text."""
+    ends = {
+        "h": {"name": "Ada", "id": "Q1", "pos": [0, 3]},
+        "t": {"name": "IBM", "pos": [13, 16]},
+    }
+    lines = [
+        {"text": "Ada works at IBM.", "relation": "works", **ends},
+        {"text": "Ada works at IBM.", "relation": "NA", **ends},
+        {"text": "Ada works.", "relation": "works", **ends},
+        {"text": 3, "relation": "works", **ends},
+        {"text": "Ada works at IBM.", "relation": "works", "h": {"name": "Ada"}, "t": {}},
+    ]
+    path = tmp_path / "input.jsonl"
+    path.write_text("".join(json.dumps(x) + "\n" for x in lines), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy")
+    first, second, third = load(tmp_path / "output.spacy")
+    assert get_triples(first) == {("Ada", "works", "IBM")}
+    assert first.text == "Ada works at IBM." and len(first) == 5
+    assert [ent.kb_id_ for ent in first.ents] == ["Q1", ""]
+    assert len(second.ents) == 2 and has_relations(second) and not get_triples(second)
+    assert len(third.ents) == 1 and not get_triples(third)
+    assert report.dropped["document"] == 2
+    assert report.dropped["entity"] == report.dropped["relation"] == 1
+
+
 @pytest.mark.parametrize(
     "end, number, reason",
     [
