@@ -108,7 +108,8 @@ def extract(
     lines (bool): Whether each line of a plain text file is a document.
     text_field (str): Where the text is in JSON objects and tables.
     id_field (str): Where the id of the document is, if it has one.
-    overwrite (bool): Whether to begin anew, instead of going on after what is there.
+    overwrite (bool): Whether to begin anew, instead of going on after what is there. That
+        stays until the first batch is done.
     n_process (int): Number of processes; above 1 each loads the pipeline itself.
     batch_size (int): Documents to process, and to write, at a time.
     code_path (Optional[Path]): Python file to import first.
@@ -117,8 +118,8 @@ def extract(
     RETURNS (Dict[str, int]): Number of `documents` in the output, of those `continued`
         from before, and in this run of `entities`, `relations`, documents that `failed`,
         and places `left_out`.
-    RAISES (ValueError): Where the output is not the beginning of what these inputs give,
-        or not of this model, or the pipeline finds no relations.
+    RAISES (ValueError): Where there is no document, the output is not the beginning of what
+        these inputs give, or not of this model, or the pipeline finds no relations.
     RAISES (OSError): Where there is no such pipeline.
     """
     inputs = list(inputs)
@@ -128,10 +129,15 @@ def extract(
     read = partial(read_texts, inputs, leave_out=output, **options)
     mark = {"model": get_fingerprint(model, code_path)}
     n_texts, n_faults = _count(read(), silent)
+    if not n_texts:
+        raise ValueError("No document in the input")
     output.parent.mkdir(parents=True, exist_ok=True)
-    with output.open("w+b" if overwrite or not output.exists() else "r+b") as file:
+    with output.open("a+b") as file:
         texts = (text for text in read() if isinstance(text, Text))
-        done, texts = _skip_done(file, texts, output, mark)
+        done = 0
+        if not overwrite:
+            file.seek(0)
+            done, texts = _skip_done(file, texts, output, mark)
         counts = dict(documents=done, continued=done, entities=0, relations=0, failed=0)
         build = partial(Annotator, model, use_gpu, code_path)
         batches = _batch(texts, batch_size)
@@ -140,6 +146,9 @@ def extract(
         ) as bar:
             # Nothing left to do needs no pipeline.
             for records in map_batches(build, batches, n_process) if done < n_texts else ():
+                if not counts["documents"]:
+                    # Not before: a pipeline that can't be loaded leaves what was there.
+                    file.truncate(0)
                 file.writelines(_dump({**mark, **record}) + b"\n" for record in records)
                 file.flush()
                 for record in records:
@@ -316,8 +325,6 @@ def _print_counts(counts: Dict[str, int], output: Path) -> None:
         msg.fail("The pipeline failed on every document", exits=1)
     if counts["failed"]:
         msg.warn(f"Failed on: {counts['failed']} documents, told above and in the output")
-    if not counts["documents"]:
-        msg.fail("No document in the input", exits=1)
     if counts["continued"]:
         msg.info(f"Documents that were there already: {counts['continued']}")
     elif not counts["entities"]:

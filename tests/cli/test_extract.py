@@ -188,14 +188,35 @@ def test_output_that_does_not_say_its_model(model, texts, tmp_path):
     assert output.read_text() == before
 
 
-def test_no_such_model(model, texts, tmp_path):
-    """What is there already stays, also where it is to be overwritten."""
+@pytest.mark.parametrize(
+    "case, message",
+    [
+        ("no model", "no-such-model"),
+        ("no extractor", "assigns doc._.relations"),
+        ("no code", "Can't find factory"),
+        ("no text", "No document in the input"),
+    ],
+)
+def test_what_is_there_stays_where_nothing_works(case, message, model, texts, tmp_path):
+    """Also where it is to be overwritten."""
     output = tmp_path / "out.jsonl"
-    assert extract(model, texts, "--output", output).exit_code == 0
-    before = output.read_bytes()
-    result = extract("no-such-model", texts, "--output", output, "--overwrite")
-    assert result.exit_code == 1 and "no-such-model" in result.output
-    assert output.read_bytes() == before
+    output.write_bytes(b"what was there\n")
+    if case == "no model":
+        model = "no-such-model"
+    elif case == "no extractor":
+        model = tmp_path / "blank"
+        spacy.blank("en").to_disk(model)
+    elif case == "no code":
+        model = shutil.copytree(model, tmp_path / "other")
+        config = (model / "config.cfg").read_text()
+        config = config.replace('factory = "entity_ruler"', 'factory = "of_my_own"')
+        (model / "config.cfg").write_text(config)
+    else:
+        texts.write_text("")
+    options = (model, texts, "--output", output, "--overwrite")
+    result = extract(*options)
+    assert result.exit_code == 1 and message in " ".join(result.output.split())
+    assert output.read_bytes() == b"what was there\n"
 
 
 def test_other_input(model, texts, tmp_path):
@@ -211,11 +232,3 @@ def test_other_input(model, texts, tmp_path):
     assert output.read_bytes() == before
     result = extract(model, other, "--output", output, "--overwrite")
     assert result.exit_code == 0 and len(read(output)) == 1
-
-
-def test_no_extractor(texts, tmp_path):
-
-    spacy.blank("en").to_disk(tmp_path / "blank")
-    result = extract(tmp_path / "blank", texts, "--output", tmp_path / "out.jsonl")
-    assert result.exit_code == 1
-    assert "assigns doc._.relations" in " ".join(result.output.split())
