@@ -24,6 +24,7 @@ from ..records import as_record
 from ..texts import Fault, Text, read_texts
 from ..workers import map_batches
 from . import relext
+from .files import check_apart
 
 # A batch ends with the document that reaches this, in characters.
 MAX_BATCH_CHARS = 500_000
@@ -118,13 +119,13 @@ def extract(
     RETURNS (Dict[str, int]): Number of `documents` in the output, of those `continued`
         from before, and in this run of `entities`, `relations`, documents that `failed`,
         and places `left_out`.
-    RAISES (ValueError): Where there is no document, the output is not the beginning of what
-        these inputs give, or not of this model, or the pipeline finds no relations.
+    RAISES (ValueError): Where there is no document, the output is an input, or not the
+        beginning of what these inputs give, or not of this model, or the pipeline finds no
+        relations.
     RAISES (OSError): Where there is no such pipeline.
     """
     inputs = list(inputs)
-    if any(path.resolve() == output.resolve() for path in inputs):
-        raise ValueError(f"{output} cannot be input and output")
+    check_apart(inputs, output)
     options = {"lines": lines, "text_field": text_field, "id_field": id_field}
     read = partial(read_texts, inputs, leave_out=output, **options)
     mark = {"model": get_fingerprint(model, code_path)}

@@ -3,7 +3,7 @@
 from enum import Enum
 from itertools import chain
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Mapping, Optional
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
 
 import typer
 from wasabi import msg
@@ -12,6 +12,7 @@ from ..graph import build_network, build_rdf, get_edges, write_csv, write_graphm
 from ..iri import PREFIXES
 from ..records import Record, load_records
 from . import relext
+from .files import check_apart
 
 
 class Format(str, Enum):
@@ -49,7 +50,7 @@ def graph_cli(
 
 
 def graph(
-    inputs: Iterable[Path],
+    inputs: Sequence[Path],
     output: Path,
     *,
     format: str = "ttl",
@@ -58,15 +59,17 @@ def graph(
 ) -> str:
     """Build a knowledge graph from extracted relations, see `spacy_relext.graph`.
 
-    inputs (Iterable[Path]): What `spacy relext extract` wrote.
+    inputs (Sequence[Path]): What `spacy relext extract` wrote.
     output (Path): The file of the graph.
     format (str): `ttl`, `graphml` or `csv`.
     prefixes (Optional[Mapping[str, str]]): What IRIs begin with, by name.
     min_score (float): Relations with a lower score are left out.
     RETURNS (str): How large it is.
-    RAISES (ValueError): On a line that is no record, or a prefix that is no IRI.
+    RAISES (ValueError): On a line that is no record, a prefix that is no IRI, or an output
+        that is an input.
     RAISES (ImportError): Where the format needs a package that is not there.
     """
+    check_apart(inputs, output)
     records = _watch_ids(chain.from_iterable(map(load_records, inputs)))
     edges = get_edges(records, prefixes=prefixes, min_score=min_score)
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from ..records import OVERLAPPING, as_doc, load_records
 from ..relation import get_relations
 from ..visual import render
 from . import relext
+from .files import check_apart
 
 
 @relext.command("render")
@@ -77,8 +78,10 @@ def render_files(
         those that the records call so.
     width (int): Width of the text in px.
     RETURNS (Tuple[int, int]): Number of documents shown, and of those left out by `limit`.
-    RAISES (ValueError): On what is neither, or where no doc has that group of spans.
+    RAISES (ValueError): On what is neither, where no doc has that group of spans, or the
+        output is an input.
     """
+    check_apart(inputs, output)
     symmetric = set(symmetric_labels)
     docs = _read(inputs, symmetric, spans_key)
     kept = (doc for doc in docs if _keep(doc, min_score) or not only_related)

@@ -219,6 +219,13 @@ def test_what_is_there_stays_where_nothing_works(case, message, model, texts, tm
     assert output.read_bytes() == b"what was there\n"
 
 
+def test_input_is_not_written_over(model, texts):
+    before = texts.read_bytes()
+    result = extract(model, texts, "--output", texts, "--overwrite")
+    assert result.exit_code == 1 and texts.read_bytes() == before
+    assert "cannot be input and output" in " ".join(result.output.split())
+
+
 def test_other_input(model, texts, tmp_path):
     output = tmp_path / "out.jsonl"
     assert extract(model, texts, "--output", output).exit_code == 0

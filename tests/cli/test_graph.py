@@ -69,6 +69,19 @@ def test_bad_options(records, options, message):
     assert result.exit_code == 1 and message in " ".join(result.output.split())
 
 
+def test_input_is_not_written_over(records, tmp_path):
+    before = records.read_bytes()
+    (tmp_path / "new").mkdir()
+    output = tmp_path / "new" / ".." / "out.jsonl"
+    result = graph(records, "--format", "csv", "--output", output)
+    assert result.exit_code == 1 and records.read_bytes() == before
+    assert "cannot be input and output" in " ".join(result.output.split())
+    # Where it is by default.
+    renamed = records.rename(tmp_path / "out.csv")
+    assert graph(renamed, "--format", "csv").exit_code == 1
+    assert renamed.read_bytes() == before
+
+
 def test_warns_of_texts_with_one_id(records):
     """Not of one text that is there twice."""
     again = [json.dumps(RECORD)] * 2

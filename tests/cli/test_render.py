@@ -118,6 +118,16 @@ def test_what_is_no_input_is_told(name, tmp_path):
     assert not (tmp_path / "bad.html").exists()
 
 
+def test_input_is_not_written_over(records, tmp_path):
+    (tmp_path / "new").mkdir()
+    before = records.read_bytes()
+    output = tmp_path / "new" / ".." / records.name
+    command = ["relext", "render", str(records), "--output", str(output)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 1 and records.read_bytes() == before
+    assert "cannot be input and output" in " ".join(result.output.split())
+
+
 def test_without_filters_there_is_no_script():
     assert "<script" not in render(make_doc()) and "<form" not in render(make_doc())
 
