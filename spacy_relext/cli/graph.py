@@ -1,8 +1,10 @@
 """python -m spacy relext graph"""
 
+import shutil
 from enum import Enum
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
 
 import typer
@@ -66,7 +68,7 @@ def graph(
     min_score (float): Relations with a lower score are left out.
     RETURNS (str): How large it is.
     RAISES (ValueError): On a line that is no record, a prefix that is no IRI, or an output
-        that is an input.
+        that is an input. Nothing is written then.
     RAISES (ImportError): Where the format needs a package that is not there.
     """
     check_apart(inputs, output)
@@ -82,8 +84,12 @@ def graph(
         write_graphml(network, output)
         found = f"{network.number_of_nodes()} nodes and {network.number_of_edges()} edges"
     else:
-        with output.open("w", encoding="utf-8", newline="") as file:
-            found = f"{write_csv(edges, file)} edges"
+        # As the others, all is read before what was there is written over.
+        with TemporaryFile("w+", encoding="utf-8", newline="") as rows:
+            found = f"{write_csv(edges, rows)} edges"
+            rows.seek(0)
+            with output.open("w", encoding="utf-8", newline="") as file:
+                shutil.copyfileobj(rows, file)
     return found
 
 

@@ -94,8 +94,15 @@ def test_warns_of_texts_with_one_id(records):
     assert "name more than one text: 1, such as 'one'" in " ".join(result.output.split())
 
 
-def test_no_record(records):
+@pytest.mark.parametrize("format", ["ttl", "graphml", "csv"])
+def test_no_record(records, format):
+    """The graph of before stays."""
+    pytest.importorskip("rdflib")
+    pytest.importorskip("networkx")
+    assert graph(records, "--format", format).exit_code == 0
+    before = records.with_suffix(f".{format}").read_bytes()
     records.write_text(json.dumps(RECORD) + '\n{"text": "half')
-    result = graph(records, "--format", "csv")
+    result = graph(records, "--format", format, "--min-score", 0.8)
     assert result.exit_code == 1
+    assert records.with_suffix(f".{format}").read_bytes() == before
     assert "out.jsonl:2: no record" in "".join(result.output.split("\n"))
