@@ -16,6 +16,7 @@ from ..inspection import Setup, find_shared_texts, inspect_corpus
 from ..training_data import read_examples
 from ..truths import in_both_directions
 from . import relext
+from .files import load_examples
 from .training_config import TrainingConfig, read_training_config
 
 FACTORY = "relation_extractor"
@@ -100,7 +101,8 @@ def debug_data(
         and neither has; `other_labels`, those that it does not give; `shared_texts`; the
         `window`; and of the config `missing`, `stand_ins` and `unread_labels`,
         see `TrainingConfig`.
-    RAISES (ValueError): Where there is no such component in the config, or no corpus.
+    RAISES (ValueError): Where there is no such component in the config, or a corpus can't
+        be read or has no docs.
     """
     import_code(code_path)
     if config_path is None:
@@ -133,16 +135,12 @@ def debug_data(
 
 
 def _read_corpus(path: Path, nlp: Language, setup: Setup) -> List[Example]:
-    try:
-        corpus = create_entity_corpus(
-            path,
-            spans_key=setup.spans_key,
-            clusters_prefix=find_clusters_prefix(setup.grouping),
-        )
-        examples = list(corpus(nlp))
-    except ValueError as error:
-        # spaCy does not say of which file.
-        raise ValueError(f"{path}: {error}") from None
+    reader = create_entity_corpus(
+        path,
+        spans_key=setup.spans_key,
+        clusters_prefix=find_clusters_prefix(setup.grouping),
+    )
+    examples = load_examples(path, reader, nlp)
     for eg in examples:
         eg.predicted = nlp(eg.predicted)
     return examples

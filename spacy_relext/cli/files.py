@@ -1,7 +1,10 @@
 """What the commands have in common in how they treat files."""
 
 from pathlib import Path
-from typing import Iterable
+from typing import Callable, Iterable, List
+
+from spacy.language import Language
+from spacy.training import Example
 
 
 def check_apart(inputs: Iterable[Path], output: Path) -> None:
@@ -13,3 +16,24 @@ def check_apart(inputs: Iterable[Path], output: Path) -> None:
     """
     if output.resolve() in {path.resolve() for path in inputs}:
         raise ValueError(f"{output} cannot be input and output")
+
+
+def load_examples(
+    path: Path, reader: Callable[[Language], Iterable[Example]], nlp: Language
+) -> List[Example]:
+    """Read all of a corpus.
+
+    path (Path): A .spacy file, or a directory of such, for the errors.
+    reader (Callable[[Language], Iterable[Example]]): What reads it.
+    nlp (Language): The pipeline that tokenizes the texts.
+    RETURNS (List[Example]): The examples.
+    RAISES (ValueError): Where it can't be read, or has no docs.
+    """
+    try:
+        examples = list(reader(nlp))
+    except ValueError as error:
+        # spaCy does not say of which file.
+        raise ValueError(f"{path}: {error}") from None
+    if not examples:
+        raise ValueError(f"No docs in {path}: give a .spacy file, or a directory of such")
+    return examples

@@ -176,6 +176,22 @@ def test_what_is_no_corpus_is_told(tmp_path):
     assert result.exit_code == 1 and "train.spacy" in "".join(result.output.split("\n"))
 
 
+@pytest.mark.filterwarnings("ignore:.*W090")
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_what_has_no_docs_is_told(tmp_path, is_folder):
+    paths = (tmp_path / "train.spacy", tmp_path / "dev.spacy")
+    DocBin(docs=clean(), store_user_data=True).to_disk(paths[0])
+    if is_folder:
+        paths[1].mkdir()
+        (paths[1] / "dev.jsonl").touch()
+    else:
+        DocBin(store_user_data=True).to_disk(paths[1])
+    result = CliRunner().invoke(app, ["relext", "debug-data", *map(str, paths)])
+    told = "".join(result.output.split())
+    assert result.exit_code == 1 and "store_user_data" not in told
+    assert "Nodocsin" in told and "dev.spacy" in told
+
+
 INITIALIZE = """
 [initialize]
 
