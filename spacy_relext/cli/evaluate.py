@@ -20,6 +20,7 @@ from ..pairs import get_entities
 from ..relation import has_relations
 from ..scorer import Fact, get_facts
 from . import relext
+from .files import load_examples
 
 # What a component assigns that decides which entities there are.
 ENTITY_ATTRS = ("doc.ents", "doc.spans")
@@ -45,17 +46,20 @@ def evaluate_cli(
     Unlike `spacy evaluate` it can hand the gold entities over, so that the relation
     extractor is judged alone, and it says which entities it used.
     """
-    import_code(code_path)
-    setup_gpu(use_gpu)
-    evaluate(
-        model,
-        data_path,
-        gold_entities=gold_entities,
-        output=output,
-        curve=curve,
-        train_path=train_path,
-        silent=False,
-    )
+    try:
+        import_code(code_path)
+        setup_gpu(use_gpu)
+        evaluate(
+            model,
+            data_path,
+            gold_entities=gold_entities,
+            output=output,
+            curve=curve,
+            train_path=train_path,
+            silent=False,
+        )
+    except (ValueError, OSError) as error:
+        msg.fail("Not evaluated", str(error), exits=1)
 
 
 def evaluate(
@@ -80,8 +84,11 @@ def evaluate(
         points, as `rels_pr_curve`. It runs the pipeline again.
     train_path (Optional[Path]): The training data, for the Ign-F1: what relations are
         found that are known from there by the names of head and tail is left out of it.
-    silent (bool): Whether to print nothing but errors.
+    silent (bool): Whether to print nothing.
     RETURNS (Dict[str, Any]): The scores of the pipeline.
+    RAISES (ValueError): Where the pipeline has no relation extractor, or data can't be read
+        or have no relations annotated.
+    RAISES (OSError): Where there is no such pipeline.
     """
     nlp = util.load_model(model)
     extractors = {
@@ -89,12 +96,8 @@ def evaluate(
     }
     if not extractors:
         names = ", ".join(nlp.pipe_names) or "none"
-        msg.fail("No relation_extractor in the pipeline", f"Its components: {names}", exits=1)
-    examples = list(Corpus(data_path)(nlp))
-    if not examples:
-        msg.fail(
-            f"No docs in {data_path}", "It takes a .spacy file or a directory of such.", exits=1
-        )
+        raise ValueError(f"No relation_extractor in the pipeline, its components: {names}")
+    examples = load_examples(data_path, Corpus(data_path), nlp)
     _check_annotated((eg.reference for eg in examples), data_path)
     if gold_entities:
         # All of them: a span_ruler may set entities as well as spans.
@@ -165,7 +168,7 @@ def _read_facts(
 ) -> Set[Fact]:
     """What data say, by all names that the groupings of the extractors give an entity."""
     facts: Set[Fact] = set()
-    docs = [eg.reference for eg in Corpus(path)(nlp)]
+    docs = [eg.reference for eg in load_examples(path, Corpus(path), nlp)]
     _check_annotated(docs, path)
     for doc in docs:
         for pipe in extractors.values():
@@ -177,10 +180,9 @@ def _read_facts(
 
 def _check_annotated(docs: Iterable[Doc], path: Path) -> None:
     if not any(map(has_relations, docs)):
-        msg.fail(
-            f"No relations annotated in {path}",
-            "Was it written with DocBin(store_user_data=True)?",
-            exits=1,
+        raise ValueError(
+            f"No relations annotated in {path}. Was it written with "
+            "DocBin(store_user_data=True)?"
         )
 
 

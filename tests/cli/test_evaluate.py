@@ -246,6 +246,30 @@ def test_two_extractors_one_on_spans(model, data, tmp_path):
     assert "without: span_ruler" in result.output
 
 
+@pytest.mark.filterwarnings("ignore:.*W090")
+@pytest.mark.parametrize("content", [b"no docs", b"", None])
+@pytest.mark.parametrize("options", [[], ["-G", "--train"]])
+def test_data_that_cannot_be_read_are_named(options, content, model, data, tmp_path):
+    path = tmp_path / "bad.spacy"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    result = run(model, *([data] if options else []), *options, path)
+    told = "".join(result.output.split())
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    assert "bad.spacy" in told and "store_user_data" not in told
+    assert content is not None or "Nodocsin" in told
+
+
+@pytest.mark.parametrize("gpu", ["-1", "0"])
+def test_what_cannot_be_loaded_is_told(gpu, data, monkeypatch):
+    monkeypatch.setattr("thinc.util.has_cupy", False)
+    result = run("no-such-model", data, "--gpu-id", gpu)
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    assert ("no-such-model" if gpu == "-1" else "CuPy is not installed") in result.output
+
+
 def test_data_that_is_no_docbin(model, tmp_path):
     (tmp_path / "dev.jsonl").write_text("{}")
     with pytest.warns(UserWarning, match="W090"):
