@@ -1,5 +1,6 @@
 """python -m spacy relext pretrain"""
 
+import math
 from itertools import chain
 from pathlib import Path
 from typing import Iterable, Iterator, List, Union
@@ -98,9 +99,11 @@ def pretrain(
     use_gpu (int): GPU ID, or -1 for CPU.
     silent (bool): Whether to print nothing.
     RETURNS (List[float]): The mean loss of each epoch.
-    RAISES (ValueError): Where there is no text, the folder has files in it, or the encoder
-        cannot guess words.
+    RAISES (ValueError): Where there is no text, the folder has files in it, the learning
+        rate is none, or the encoder cannot guess words.
     """
+    if not 0 < learn_rate < math.inf:
+        raise ValueError(f"--learn-rate must be above 0, and finite, found: {learn_rate}")
     if not overwrite and output.exists() and any(output.iterdir()):
         raise ValueError(f"{output} has files in it; --overwrite writes there")
     setup_gpu(use_gpu, silent=silent)

@@ -69,6 +69,14 @@ def test_nothing_to_learn_from_is_an_error(tiny_encoder, tmp_path):
     assert result.exit_code == 1 and "no text to learn from" in result.output
 
 
+@pytest.mark.parametrize("rate", ["0", "-1", "nan", "inf"])
+def test_what_is_no_learning_rate(rate, tiny_encoder, corpus, tmp_path):
+    output = tmp_path / "encoder"
+    result = run(tiny_encoder, corpus, "-o", output, "-e", 1, "--learn-rate", rate)
+    assert result.exit_code == 1 and "--learn-rate must be above 0" in result.output
+    assert not output.exists()
+
+
 def test_no_such_encoder(corpus, tmp_path):
     result = run(tmp_path / "nowhere", corpus, "--output", tmp_path / "encoder")
     assert result.exit_code == 1 and "nowhere" in result.output
