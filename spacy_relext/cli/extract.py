@@ -119,13 +119,16 @@ def extract(
     RETURNS (Dict[str, int]): Number of `documents` in the output, of those `continued`
         from before, and in this run of `entities`, `relations`, documents that `failed`,
         and places `left_out`.
-    RAISES (ValueError): Where there is no document, the output is an input, or not the
-        beginning of what these inputs give, or not of this model, or the pipeline finds no
-        relations.
+    RAISES (ValueError): Where there is no document, the output is an input, or lies in
+        the model's folder, or is not the beginning of what these inputs give, or not of
+        this model, or the pipeline finds no relations.
     RAISES (OSError): Where there is no such pipeline.
     """
     inputs = list(inputs)
     check_apart(inputs, output)
+    # What is written there would change the checksum by which the model is known.
+    if _find_folder(model).resolve() in output.resolve().parents:
+        raise ValueError(f"{output} lies in the folder of the model, give another --output")
     options = {"lines": lines, "text_field": text_field, "id_field": id_field}
     read = partial(read_texts, inputs, leave_out=output, **options)
     mark = {"model": get_fingerprint(model, code_path)}
@@ -175,10 +178,7 @@ def get_fingerprint(model: str, code_path: Optional[Path] = None) -> str:
     RETURNS (str): 16 hexadecimal digits.
     RAISES (OSError): Where there is no such pipeline.
     """
-    # In the order in which spaCy looks for it.
-    folder = util.get_package_path(model) if util.is_package(model) else Path(model)
-    if not folder.is_dir():
-        raise OSError(Errors.E050.format(name=model))
+    folder = _find_folder(model)
     found = blake2b(digest_size=8)
     for path in _find_model_files(folder):
         found.update(f"{path.relative_to(folder).as_posix()}:{path.stat().st_size}:".encode())
@@ -255,6 +255,14 @@ def _count(texts: Iterable[Union[Text, Fault]], silent: bool) -> Tuple[int, int]
 
 def _dump(record: Dict[str, Any]) -> bytes:
     return json.dumps(record, ensure_ascii=False).encode("utf-8")
+
+
+def _find_folder(model: str) -> Path:
+    # In the order in which spaCy looks for it.
+    folder = util.get_package_path(model) if util.is_package(model) else Path(model)
+    if not folder.is_dir():
+        raise OSError(Errors.E050.format(name=model))
+    return folder
 
 
 def _find_model_files(folder: Path) -> Iterator[Path]:

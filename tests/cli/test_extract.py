@@ -226,6 +226,13 @@ def test_input_is_not_written_over(model, texts):
     assert "cannot be input and output" in " ".join(result.output.split())
 
 
+def test_output_in_the_folder_of_the_model(model, texts):
+    """It would make another model of it, so that it could not be continued."""
+    result = extract(model, texts, "--output", model / "new" / "out.jsonl")
+    assert result.exit_code == 1 and not (model / "new").exists()
+    assert "lies in the folder of the model" in " ".join(result.output.split())
+
+
 def test_other_input(model, texts, tmp_path):
     output = tmp_path / "out.jsonl"
     assert extract(model, texts, "--output", output).exit_code == 0
