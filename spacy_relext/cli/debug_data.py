@@ -98,7 +98,8 @@ def debug_data(
     code_path (Optional[Path]): Python file to import first.
     RETURNS (Dict[str, Any]): What `inspect_corpus` finds as `train` and `dev`;
         `unseen_labels`, those of dev alone; `absent_labels`, those that the config gives
-        and neither has; `other_labels`, those that it does not give; `shared_texts`; the
+        and neither has; `other_labels`, those that it does not give; `unknown_symmetric`,
+        those of `symmetric_labels` that are none of the component's; `shared_texts`; the
         `window`; and of the config `missing`, `stand_ins` and `unread_labels`,
         see `TrainingConfig`.
     RAISES (ValueError): Where there is no such component in the config, or a corpus can't
@@ -116,6 +117,8 @@ def debug_data(
     }
     if hasattr(setup.pairs, "initialize"):
         relations, _ = read_examples(examples["train"], setup.grouping, setup.spans_key)
+        if config.labels is not None:
+            relations = [rel for rel in relations if rel.label in config.labels]
         setup.pairs.initialize(in_both_directions(relations, setup.symmetric_labels))
     found: Dict[str, Any] = {
         name: inspect_corpus(egs, setup) for name, egs in examples.items()
@@ -127,6 +130,10 @@ def debug_data(
     given = set.union(*labels) if config.labels is None else set(config.labels)
     found["absent_labels"] = sorted(given.difference(*labels))
     found["other_labels"] = sorted(set.union(*labels) - given)
+    learnt = labels[0] if config.labels is None else given
+    unknown = set(setup.symmetric_labels).difference(learnt)
+    # Where the labels are not there yet, any may be one.
+    found["unknown_symmetric"] = [] if config.unread_labels else sorted(unknown)
     found["unread_labels"] = config.unread_labels
     found["window"] = setup.window
     found["missing"] = config.missing
@@ -270,6 +277,14 @@ def _print_problems(found: Dict[str, Any]) -> int:
                 "Labels in the data that [initialize] does not give the component",
                 f"{', '.join(found['other_labels'])}: not learnt, and all missed unless "
                 "`labels` of the scorer leaves them out.",
+            )
+        )
+    if found["unknown_symmetric"]:
+        problems.append(
+            (
+                "symmetric_labels that are none of the component's labels",
+                f"{', '.join(found['unknown_symmetric'])}: the training will stop at that. "
+                "Are they spelt as in the data?",
             )
         )
     few = [x for x, n in found["train"]["labels"].items() if n < FEW]

@@ -445,6 +445,44 @@ def test_learnt_pairs(tmp_path, config):
     assert "1 of 6 relations in dev out of reach" in text
 
 
+def test_learnt_pairs_of_given_labels(tmp_path, config):
+    """Nothing is learnt of the relations of other labels."""
+    text = CONFIG.replace("token_window.v1", "entity_types.v1")
+    text = text.replace("max_tokens = 1", "")
+    config.write_text(f'{text}{INITIALIZE}labels = ["LEFT"]')
+    met = make("Bo met Al .", PEOPLE, [(0, 1, "MET")])
+    left = make("Bo left Al .", PEOPLE, [(0, 1, "LEFT")])
+    _, text = debug(tmp_path, [*clean(), met], [*clean(5, 50), left], "--config", config)
+    assert "1 of 6 relations in dev out of reach" in text
+
+
+@pytest.mark.parametrize(
+    "labels, unknown",
+    [
+        (None, "Left, MET"),
+        ('["LEFT", "MET"]', "Left"),
+        ('["LEFT", "MET", "Left"]', None),
+        # They may be there later.
+        ("not there", None),
+    ],
+)
+def test_symmetric_labels_that_are_no_labels(tmp_path, config, labels, unknown):
+    symmetric = 'symmetric_labels = ["LEFT", "Left", "MET"]'
+    pairs = "[components.relation_extractor.pairs]"
+    text = CONFIG.replace(pairs, f"{symmetric}\n\n{pairs}")
+    if labels == "not there":
+        text += f"{INITIALIZE}{LABELS_FILE}path = null"
+    elif labels is not None:
+        text += f"{INITIALIZE}labels = {labels}"
+    config.write_text(text)
+    # What dev alone has is no label of the component.
+    met = make("Bo met Al .", PEOPLE, [(0, 1, "MET")])
+    result, text = debug(tmp_path, clean(), [*clean(5, 50), met], "--config", config)
+    assert result.exit_code == 0, result.output
+    assert ("symmetric_labels that are none" in text) == bool(unknown)
+    assert unknown is None or f" {unknown}: the training will stop" in text
+
+
 def test_misaligned(tmp_path):
     words = "Ann left Osl o ."
     spaces = [True, True, False, False, False]
