@@ -13,20 +13,9 @@ a group has all of the doc in it, as one of sentences has, no token is outside e
 """
 
 import random
-from collections import defaultdict
 from itertools import count
 from pathlib import Path
-from typing import (
-    Callable,
-    Dict,
-    Hashable,
-    Iterator,
-    List,
-    Optional,
-    Sequence,
-    Set,
-    Tuple,
-)
+from typing import Callable, Dict, Iterator, List, Optional, Set
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
@@ -34,7 +23,8 @@ from spacy.training import Example
 from spacy.util import registry
 
 from ..grouping import check_separator, read_ids
-from ..pairs import as_key, as_linked_key, get_entities
+from ..pairs import as_linked_key, get_entities
+from .entities import rename, which_entities
 from .names import Name, Names, normal_text
 from .rebuild import Edit, iter_spans, rebuild_example
 
@@ -169,7 +159,7 @@ def create_mask_entities_augmenter(
             texts = [of_entity.replace("{label}", span.label_) for span in spans]
             return [Name(text, None) for text in texts]
 
-        return _rename(nlp, doc, spans_key, separator, entity_share, fill_in)
+        return rename(nlp, doc, spans_key, separator, entity_share, fill_in)
 
     return _build_augmenter(mask_entities, level, keep_original)
 
@@ -217,7 +207,7 @@ def create_replace_entities_augmenter(
 
         def draw(spans: List[Span]) -> List[Name]:
             labels = {span.label for span in spans}
-            entities = {key for s in spans for key in _which_entities(s, separator)}
+            entities = {key for s in spans for key in which_entities(s, separator)}
             # A new name has one type and one id.
             if len(labels) > 1 or len(entities) > 1:
                 return []
@@ -236,7 +226,7 @@ def create_replace_entities_augmenter(
                         return [Name(name.text, kb_id)] * len(spans)
             return []
 
-        return _rename(nlp, doc, spans_key, separator, entity_share, draw)
+        return rename(nlp, doc, spans_key, separator, entity_share, draw)
 
     return _build_augmenter(replace_entities, level, keep_original)
 
@@ -284,79 +274,6 @@ def _build_augmenter(
             yield rebuild_example(nlp, example, edits)
 
     return augment
-
-
-def _rename(
-    nlp: Language,
-    doc: Doc,
-    spans_key: Optional[str],
-    separator: Optional[str],
-    share: float,
-    draw: Callable[[List[Span]], Sequence[Name]],
-) -> List[Edit]:
-    """New texts for all mentions of an entity, or for none."""
-    free = {as_key(span) for span in _replaceable(doc, spans_key)}
-    edits = {}
-    for spans in _find_entities(doc, spans_key, separator):
-        if not free.issuperset(map(as_key, spans)) or random.random() >= share:
-            continue
-        for span, new in zip(spans, draw(spans)):
-            if new.text != span.text:
-                tokens = nlp.make_doc(new.text)
-                words = [token.text for token in tokens]
-                spaces = [bool(token.whitespace_) for token in tokens]
-                spaces[-1] = bool(span[-1].whitespace_)
-                edit = Edit(span.start, span.end, words, spaces, new.kb_id)
-                # A mention may be there once for each of its ids.
-                edits[span.start, span.end] = edit
-    return list(edits.values())
-
-
-def _find_entities(
-    doc: Doc, spans_key: Optional[str], separator: Optional[str]
-) -> List[List[Span]]:
-    """The mentions of each entity, of those that share a mention together."""
-    parents: Dict[Hashable, Hashable] = {}
-
-    def find_root(key: Hashable) -> Hashable:
-        while parents.setdefault(key, key) != key:
-            key = parents[key]
-        return key
-
-    mentions = get_entities(doc, spans_key, as_linked_key)
-    for span in mentions:
-        first, *others = _which_entities(span, separator)
-        for key in (*others, (span.start, span.end)):
-            parents[find_root(key)] = find_root(first)
-    entities: Dict[Hashable, List[Span]] = defaultdict(list)
-    for span in mentions:
-        entities[find_root((span.start, span.end))].append(span)
-    return list(entities.values())
-
-
-def _which_entities(span: Span, separator: Optional[str]) -> Tuple[Hashable, ...]:
-    """What tells the entity of a mention, of each where it is one of several."""
-    ids = set(read_ids(span.kb_id_, separator))
-    if ids:
-        return tuple(("kb_id", id_) for id_ in sorted(ids))
-    if span.id:
-        return (("ent_id", span.id),)
-    return (("text", normal_text(span), span.label),)
-
-
-def _replaceable(doc: Doc, spans_key: Optional[str]) -> List[Span]:
-    """The entities with one label, within which no other span starts or ends."""
-    bounds = {bound for span in iter_spans(doc) for bound in (span.start, span.end)}
-    entities = get_entities(doc, spans_key)
-    labels: Dict[Tuple[int, int], Set[int]] = {}
-    for span in entities:
-        labels.setdefault((span.start, span.end), set()).add(span.label)
-    return [
-        span
-        for span in entities
-        if len(labels[span.start, span.end]) == 1
-        and bounds.isdisjoint(range(span.start + 1, span.end))
-    ]
 
 
 def _covered(doc: Doc) -> Set[int]:

@@ -1,10 +1,8 @@
 """python -m spacy relext extract"""
 
 import json
-import os
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Optional, Tuple, Union
@@ -12,7 +10,6 @@ from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Optional, Tupl
 import typer
 from spacy import util
 from spacy.cli._util import import_code, setup_gpu
-from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc
@@ -25,12 +22,10 @@ from ..texts import Fault, Text, read_texts
 from ..workers import map_batches
 from . import relext
 from .files import check_apart
+from .fingerprint import find_folder, get_fingerprint
 
 # A batch ends with the document that reaches this, in characters.
 MAX_BATCH_CHARS = 500_000
-
-# Bytes of a file that are read at a time.
-CHUNK = 1 << 20
 
 # As tqdm has it, but docs a second also where that is below one.
 BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
@@ -127,7 +122,7 @@ def extract(
     inputs = list(inputs)
     check_apart(inputs, output)
     # What is written there would change the checksum by which the model is known.
-    if _find_folder(model).resolve() in output.resolve().parents:
+    if find_folder(model).resolve() in output.resolve().parents:
         raise ValueError(f"{output} lies in the folder of the model, give another --output")
     options = {"lines": lines, "text_field": text_field, "id_field": id_field}
     read = partial(read_texts, inputs, leave_out=output, **options)
@@ -167,25 +162,6 @@ def extract(
     if not silent:
         _print_counts(counts, output)
     return counts
-
-
-def get_fingerprint(model: str, code_path: Optional[Path] = None) -> str:
-    """Tell a pipeline from others, and from itself before it was trained anew. It is made
-    of what the files contain: a copy has the same.
-
-    model (str): Name or path of the pipeline.
-    code_path (Optional[Path]): Python file that it needs.
-    RETURNS (str): 16 hexadecimal digits.
-    RAISES (OSError): Where there is no such pipeline.
-    """
-    folder = _find_folder(model)
-    found = blake2b(digest_size=8)
-    for path in _find_model_files(folder):
-        found.update(f"{path.relative_to(folder).as_posix()}:{path.stat().st_size}:".encode())
-        _add_file(found, path)
-    if code_path is not None:
-        _add_file(found, code_path)
-    return found.hexdigest()
 
 
 class Annotator:
@@ -255,27 +231,6 @@ def _count(texts: Iterable[Union[Text, Fault]], silent: bool) -> Tuple[int, int]
 
 def _dump(record: Dict[str, Any]) -> bytes:
     return json.dumps(record, ensure_ascii=False).encode("utf-8")
-
-
-def _find_folder(model: str) -> Path:
-    # In the order in which spaCy looks for it.
-    folder = util.get_package_path(model) if util.is_package(model) else Path(model)
-    if not folder.is_dir():
-        raise OSError(Errors.E050.format(name=model))
-    return folder
-
-
-def _find_model_files(folder: Path) -> Iterator[Path]:
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        # What Python, git and others keep there changes without the model.
-        folders[:] = sorted(x for x in folders if x != "__pycache__" and x[0] != ".")
-        yield from (Path(parent, name) for name in sorted(names) if name[0] != ".")
-
-
-def _add_file(found: blake2b, path: Path) -> None:
-    with path.open("rb") as file:
-        for chunk in iter(partial(file.read, CHUNK), b""):
-            found.update(chunk)
 
 
 def _skip_done(

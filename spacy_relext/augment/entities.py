@@ -1,0 +1,103 @@
+"""Which mentions are of one entity to an augmenter, and new texts for them."""
+
+import random
+from collections import defaultdict
+from typing import Callable, Dict, Hashable, List, Optional, Sequence, Set, Tuple
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from ..grouping import read_ids
+from ..pairs import as_key, as_linked_key, get_entities
+from .names import Name, normal_text
+from .rebuild import Edit, iter_spans
+
+
+def rename(
+    nlp: Language,
+    doc: Doc,
+    spans_key: Optional[str],
+    separator: Optional[str],
+    share: float,
+    draw: Callable[[List[Span]], Sequence[Name]],
+) -> List[Edit]:
+    """New texts for all mentions of an entity, or for none.
+
+    nlp (Language): The pipeline, whose tokenizer makes words of the texts.
+    doc (Doc): The doc.
+    spans_key (Optional[str]): Where its entities are: None for `doc.ents`, else the group
+        of `doc.spans`.
+    separator (Optional[str]): What stands between the ids of a mention of several
+        entities, None where that does not occur.
+    share (float): The probability of each entity to get new ones, 0 to 1.
+    draw (Callable[[List[Span]], Sequence[Name]]): Makes the texts of the mentions of an
+        entity, none to leave it as it is.
+    RETURNS (List[Edit]): The new words.
+    """
+    free = {as_key(span) for span in _replaceable(doc, spans_key)}
+    edits = {}
+    for spans in _find_entities(doc, spans_key, separator):
+        if not free.issuperset(map(as_key, spans)) or random.random() >= share:
+            continue
+        for span, new in zip(spans, draw(spans)):
+            if new.text != span.text:
+                tokens = nlp.make_doc(new.text)
+                words = [token.text for token in tokens]
+                spaces = [bool(token.whitespace_) for token in tokens]
+                spaces[-1] = bool(span[-1].whitespace_)
+                edit = Edit(span.start, span.end, words, spaces, new.kb_id)
+                # A mention may be there once for each of its ids.
+                edits[span.start, span.end] = edit
+    return list(edits.values())
+
+
+def _find_entities(
+    doc: Doc, spans_key: Optional[str], separator: Optional[str]
+) -> List[List[Span]]:
+    """The mentions of each entity, of those that share a mention together."""
+    parents: Dict[Hashable, Hashable] = {}
+
+    def find_root(key: Hashable) -> Hashable:
+        while parents.setdefault(key, key) != key:
+            key = parents[key]
+        return key
+
+    mentions = get_entities(doc, spans_key, as_linked_key)
+    for span in mentions:
+        first, *others = which_entities(span, separator)
+        for key in (*others, (span.start, span.end)):
+            parents[find_root(key)] = find_root(first)
+    entities: Dict[Hashable, List[Span]] = defaultdict(list)
+    for span in mentions:
+        entities[find_root((span.start, span.end))].append(span)
+    return list(entities.values())
+
+
+def which_entities(span: Span, separator: Optional[str]) -> Tuple[Hashable, ...]:
+    """What tells the entity of a mention, of each where it is one of several.
+
+    span (Span): The mention.
+    separator (Optional[str]): As of `rename`.
+    RETURNS (Tuple[Hashable, ...]): A key an entity, one at least.
+    """
+    ids = set(read_ids(span.kb_id_, separator))
+    if ids:
+        return tuple(("kb_id", id_) for id_ in sorted(ids))
+    if span.id:
+        return (("ent_id", span.id),)
+    return (("text", normal_text(span), span.label),)
+
+
+def _replaceable(doc: Doc, spans_key: Optional[str]) -> List[Span]:
+    """The entities with one label, within which no other span starts or ends."""
+    bounds = {bound for span in iter_spans(doc) for bound in (span.start, span.end)}
+    entities = get_entities(doc, spans_key)
+    labels: Dict[Tuple[int, int], Set[int]] = {}
+    for span in entities:
+        labels.setdefault((span.start, span.end), set()).add(span.label)
+    return [
+        span
+        for span in entities
+        if len(labels[span.start, span.end]) == 1
+        and bounds.isdisjoint(range(span.start + 1, span.end))
+    ]
