@@ -22,8 +22,7 @@ from typing import (
     Tuple,
 )
 
-from spacy.pipeline import EntityLinker
-
+from .grouping import read_ids
 from .iri import complete_prefixes, make_iri, make_name_iri
 from .records import EntityRecord, Record, get_mention_ids, make_writable
 
@@ -244,7 +243,7 @@ def _find_main_mention(
 
 
 def _is_linked(entity: EntityRecord) -> bool:
-    return bool(entity["kb_id"]) and entity["kb_id"] != EntityLinker.NIL
+    return bool(read_ids(entity["kb_id"]))
 
 
 def _as_node(entity: EntityRecord, prefixes: Mapping[str, str]) -> Node:
