@@ -47,7 +47,7 @@ def make_iri(name: str, kind: str, prefixes: Mapping[str, str]) -> str:
     prefixes (Mapping[str, str]): What IRIs begin with, by name.
     RETURNS (str): The IRI.
     """
-    if name.startswith(SCHEMES):
+    if name.startswith(SCHEMES) and name not in SCHEMES:
         return _escape(name, RESERVED)
     prefix, colon, rest = name.partition(":")
     if colon and prefix in prefixes:

@@ -1,19 +1,24 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from spacy_relext.iri import PREFIXES, complete_prefixes, make_iri, make_name_iri
+from spacy_relext.iri import PREFIXES, SCHEMES, complete_prefixes, make_iri, make_name_iri
 
 # What RFC 3987 lets stand nowhere in an IRI.
 FORBIDDEN = re.compile(r"[\x00-\x20<>\"{}|\\^`]")
 
 
 @given(name=st.text(), kind=st.sampled_from(["kb", "relation", "type", "document"]))
+@example(name="http://", kind="kb")
+@example(name="urn:a b", kind="kb")
 def test_whatever_the_name_an_iri_comes_of_it(name, kind):
     iri = make_iri(name, kind, PREFIXES)
-    assert iri.startswith(tuple(PREFIXES.values()))
+    if name not in SCHEMES and name.startswith(SCHEMES):
+        assert iri.startswith(SCHEMES)
+    else:
+        assert iri.startswith(tuple(PREFIXES.values()))
     assert not FORBIDDEN.search(iri)
     assert not FORBIDDEN.search(make_name_iri(kind, name, PREFIXES))
 
