@@ -100,14 +100,17 @@ def hand_clusters_over(example: Example, prefix: str) -> None:
             predicted.spans[key] = _align(aligner, predicted, cluster)
 
 
-def find_clusters_prefix(grouping: Optional[Grouping]) -> str:
+def find_clusters_prefix(
+    grouping: Optional[Grouping], default: Optional[str] = CLUSTERS_PREFIX
+) -> Optional[str]:
     """What the keys of the clusters begin with that a grouping reads.
 
     grouping (Optional[Callable]): The grouping.
-    RETURNS (str): Its `prefix`; where it has none, as a function of one's own, that by
-        which clusters are named as a rule.
+    default (Optional[str]): What to return where it does not say, as a function of one's
+        own; by default that by which clusters are named as a rule.
+    RETURNS (Optional[str]): Its `prefix`, or the default.
     """
-    return getattr(grouping, "keywords", {}).get("prefix", CLUSTERS_PREFIX)
+    return getattr(grouping, "keywords", {}).get("prefix", default)
 
 
 def _align(aligner: Aligner, predicted: Doc, spans: Iterable[Span]) -> List[Span]:

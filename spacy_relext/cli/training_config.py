@@ -8,6 +8,7 @@ from spacy.language import Language
 from spacy.util import load_config, load_model_from_config, registry
 
 from ..candidates import keep_all
+from ..corpus import find_clusters_prefix
 from ..inspection import Setup
 from ..training_data import may_set_mentions
 
@@ -79,7 +80,7 @@ def read_training_config(path: Path, component: str) -> TrainingConfig:
     # One that was trained before does not say here where it looks.
     if "source" not in found:
         wanted = [("entities", "spans_key", setup.spans_key)]
-        prefix = getattr(setup.grouping, "keywords", {}).get("prefix")
+        prefix = find_clusters_prefix(setup.grouping, default=None)
         if prefix is not None:
             wanted.append(("clusters", "clusters_prefix", prefix))
         for data, finders in (("train", annotating), ("dev", before)):
