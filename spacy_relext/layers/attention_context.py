@@ -11,7 +11,7 @@ from .matmul import matmul
 
 KEY_WIDTH = 32
 SCALE = KEY_WIDTH**-0.5
-# Attention weights held at a time in prediction, which bounds the memory.
+# Attention weights held at a time, which bounds the memory.
 BLOCK = 1 << 23
 # exp(-2 * 30) is still a float32, so the attention of a pair never sums up to zero.
 LARGEST_DROP = 30.0
@@ -65,25 +65,22 @@ def forward(
     )
     docs = list(_doc_slices(pairs, lengths))
     weights = _weigh_tokens(xp, query_h, query_t, key, docs)
-    last: List = []
 
     def attend(pairs: Pairs) -> Floats2d:
         Y = ops.alloc2f(len(pairs), model.get_dim("nO"))
-        last.clear()
-        for i, rows, head, tail, of_tokens in _pair_slices(pairs, docs, n_heads):
-            head, tail = ops.asarray1i(head), ops.asarray1i(tail)
+        for i, rows, head, tail, _, of_tokens in _pair_slices(ops, pairs, docs, n_heads):
             attention = _attend(weights[i], head, tail)
             Y[rows] = _merge(matmul(attention, value[:, of_tokens]))
-            if is_train:
-                last.append((i, rows, head, tail, attention))
         return Y
 
     def backprop(dY: Floats2d) -> Tuple[Floats2d, Floats2d]:
         d_query_h, d_query_t = xp.zeros_like(query_h), xp.zeros_like(query_t)
         d_key, d_value = xp.zeros_like(key), xp.zeros_like(value)
-        slices = {i: (of_entities, of_tokens) for i, of_entities, of_tokens in docs}
-        for i, rows, head, tail, attention in last:
-            of_entities, of_tokens = slices[i]
+        for i, rows, head, tail, of_entities, of_tokens in _pair_slices(
+            ops, pairs, docs, n_heads
+        ):
+            # Computed again: kept, it would be the largest thing in the memory.
+            attention = _attend(weights[i], head, tail)
             dY_i = _split(dY[rows], n_heads)
             d_value[:, of_tokens] += matmul(attention.transpose(0, 2, 1), dY_i)
             d_attention = matmul(dY_i, value[:, of_tokens].transpose(0, 2, 1))
@@ -125,8 +122,7 @@ def get_attention(
     )
     docs = list(_doc_slices(pairs, lengths))
     weights = _weigh_tokens(model.ops.xp, query_h, query_t, key, docs)
-    for i, rows, head, tail, _ in _pair_slices(pairs, docs, n_heads):
-        head, tail = model.ops.asarray1i(head), model.ops.asarray1i(tail)
+    for i, rows, head, tail, *_ in _pair_slices(model.ops, pairs, docs, n_heads):
         yield i, rows, _attend(weights[i], head, tail).mean(axis=0)
 
 
@@ -204,9 +200,10 @@ def _doc_slices(pairs: Pairs, lengths) -> Iterator[Tuple[int, slice, slice]]:
         yield int(i), slice(start, end), slice(token_ends[i] - lengths[i], token_ends[i])
 
 
-def _pair_slices(pairs: Pairs, docs, n_heads: int) -> Iterator[Tuple]:
-    """For each doc with pairs a range of them after the other, their entities counted
-    within the doc, and its tokens. Pairs stand in the order of their docs."""
+def _pair_slices(ops: Ops, pairs: Pairs, docs, n_heads: int) -> Iterator[Tuple]:
+    """For each doc with pairs a range of them after the other, their heads and tails
+    counted within the doc, and its entities and tokens. Pairs stand in the order of their
+    docs."""
     doc_of_pair = pairs.doc[pairs.head]
     for i, of_entities, of_tokens in docs:
         begin, end = numpy.searchsorted(doc_of_pair, [i, i + 1])
@@ -214,5 +211,6 @@ def _pair_slices(pairs: Pairs, docs, n_heads: int) -> Iterator[Tuple]:
         size = max(1, BLOCK // (n_heads * max(1, n_tokens)))
         for first in range(begin, end, size):
             rows = slice(first, min(first + size, end))
-            head, tail = pairs.head[rows], pairs.tail[rows]
-            yield i, rows, head - of_entities.start, tail - of_entities.start, of_tokens
+            head = ops.asarray1i(pairs.head[rows] - of_entities.start)
+            tail = ops.asarray1i(pairs.tail[rows] - of_entities.start)
+            yield i, rows, head, tail, of_entities, of_tokens

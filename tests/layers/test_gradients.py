@@ -1,5 +1,7 @@
 """Every layer's backprop against numerical gradients."""
 
+import sys
+import tracemalloc
 from dataclasses import replace
 
 import numpy
@@ -329,6 +331,30 @@ def test_attention_looks_at_no_other_doc():
     both = model.predict(((X, numpy.asarray([3, 6])), make_pairs(entities, 2)))
     alone = model.predict(((X[:3], numpy.asarray([3])), make_pairs(entities[:2], 1)))
     numpy.testing.assert_allclose(both[:2], alone, rtol=1e-4)
+
+
+def test_training_keeps_no_attention_of_all_pairs(monkeypatch):
+    n_entities, n_tokens, n_heads = 60, 300, 4
+    pairs = make_pairs([(0, 5 * i, 5 * i + 1, 1) for i in range(n_entities)], 1)
+    rng = numpy.random.default_rng(0)
+    X, E = (rng.normal(size=(n, WIDTH)).astype("f") for n in (n_tokens, n_entities))
+    inputs = ((X, numpy.asarray([n_tokens])), E, pairs)
+    model = attention_context(8, n_heads=n_heads)
+    model.initialize(X=inputs)
+
+    def learn():
+        attend, backprop = model.begin_update(inputs)
+        return backprop(attend(pairs))
+
+    expected = learn()
+    monkeypatch.setattr(sys.modules[attention_context.__module__], "BLOCK", 1 << 16)
+    tracemalloc.start()
+    found = learn()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < len(pairs) * n_tokens * n_heads * 4 / 4
+    for gradient, of_blocks in zip(expected, found):
+        numpy.testing.assert_allclose(of_blocks, gradient, rtol=1e-3, atol=1e-3)
 
 
 def test_attention_survives_mentions_that_attend_apart():
