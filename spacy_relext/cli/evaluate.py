@@ -20,7 +20,7 @@ from ..pairs import get_entities
 from ..relation import has_relations
 from ..scorer import Fact, get_facts
 from . import relext
-from .files import load_examples
+from .files import check_apart, load_examples
 
 # What a component assigns that decides which entities there are.
 ENTITY_ATTRS = ("doc.ents", "doc.spans")
@@ -86,10 +86,12 @@ def evaluate(
         found that are known from there by the names of head and tail is left out of it.
     silent (bool): Whether to print nothing.
     RETURNS (Dict[str, Any]): The scores of the pipeline.
-    RAISES (ValueError): Where the pipeline has no relation extractor, or data can't be read
-        or have no relations annotated.
+    RAISES (ValueError): Where the pipeline has no relation extractor, data can't be read,
+        have no relations annotated, or would be written over.
     RAISES (OSError): Where there is no such pipeline.
     """
+    if output is not None:
+        check_apart([data_path] if train_path is None else [data_path, train_path], output)
     nlp = util.load_model(model)
     extractors = {
         name: pipe for name, pipe in nlp.pipeline if isinstance(pipe, RelationExtractor)

@@ -5,6 +5,9 @@ from typing import Callable, Iterable, List
 
 from spacy.language import Language
 from spacy.training import Example
+from spacy.training.corpus import walk_corpus
+
+from ..corpus import read_doc_bin
 
 
 def check_apart(inputs: Iterable[Path], output: Path) -> None:
@@ -31,9 +34,20 @@ def load_examples(
     """
     try:
         examples = list(reader(nlp))
-    except ValueError as error:
+    except Exception as error:
         # spaCy does not say of which file.
-        raise ValueError(f"{path}: {error}") from None
+        _check_files(path)
+        if isinstance(error, ValueError):
+            raise ValueError(f"{path}: {error}") from None
+        raise
     if not examples:
         raise ValueError(f"No docs in {path}: give a .spacy file, or a directory of such")
     return examples
+
+
+def _check_files(path: Path) -> None:
+    for file in walk_corpus(path, ".spacy"):
+        try:
+            read_doc_bin(file)
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}") from None

@@ -1,9 +1,13 @@
 import json
+import shutil
 import subprocess
 import sys
+import zlib
+from pathlib import Path
 
 import pytest
 import spacy
+import srsly
 from spacy.cli import app
 from spacy.tokens import DocBin, Span
 from typer.testing import CliRunner
@@ -247,7 +251,11 @@ def test_two_extractors_one_on_spans(model, data, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.*W090")
-@pytest.mark.parametrize("content", [b"no docs", b"", None])
+@pytest.mark.parametrize(
+    "content",
+    [b"no docs", b"", zlib.compress(srsly.msgpack_dumps({"no": "docs"})), None],
+    ids=["text", "empty", "other data", "folder"],
+)
 @pytest.mark.parametrize("options", [[], ["-G", "--train"]])
 def test_data_that_cannot_be_read_are_named(options, content, model, data, tmp_path):
     path = tmp_path / "bad.spacy"
@@ -260,6 +268,25 @@ def test_data_that_cannot_be_read_are_named(options, content, model, data, tmp_p
     assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
     assert "bad.spacy" in told and "store_user_data" not in told
     assert content is not None or "Nodocsin" in told
+
+
+def test_of_a_folder_the_file_is_named(model, data, tmp_path):
+    shutil.copy(data, tmp_path / "a.spacy")
+    (tmp_path / "b.spacy").write_bytes(b"no docs")
+    told = "".join(run(model, tmp_path).output.split())
+    assert "b.spacy:" in told and "a.spacy" not in told
+
+
+@pytest.mark.parametrize("options", [["--output"], ["--train", "train.spacy", "--output"]])
+def test_data_are_not_written_over(options, model, data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(data, "train.spacy")
+    shutil.copy(data, "dev.spacy")
+    target = "train.spacy" if "--train" in options else "dev.spacy"
+    before = Path(target).read_bytes()
+    result = run(model, "dev.spacy", *options, target)
+    assert result.exit_code == 1 and "input and output" in result.output
+    assert Path(target).read_bytes() == before
 
 
 @pytest.mark.parametrize("gpu", ["-1", "0"])
