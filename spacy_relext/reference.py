@@ -69,6 +69,7 @@ class Reference:
             # Grouped otherwise than here, it is what has most of it, and what is part of it.
             others -= {place for place, n in votes.items() if n in (most, len(place))}
         self._of_bounds = _index(self._ends | others)
+        self._found: Dict[Tuple[Bounds, Place], Place] = {}
 
     def as_triple(self, relation: Relation) -> Triple:
         """A predicted relation between gold entities.
@@ -95,6 +96,13 @@ class Reference:
         RETURNS (Tuple[Tuple[int, int], ...]): The mentions of that.
         """
         place = tuple(sorted(set(mentions)))
+        # An entity has many relations.
+        key = main, place
+        if key not in self._found:
+            self._found[key] = self._find(main, place)
+        return self._found[key]
+
+    def _find(self, main: Bounds, place: Place) -> Place:
         votes = _vote(place, self._of_bounds)
         if not votes:
             return place

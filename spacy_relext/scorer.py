@@ -2,7 +2,7 @@
 
 import warnings
 from collections import defaultdict
-from functools import partial
+from functools import lru_cache, partial
 from itertools import product
 from typing import (
     Any,
@@ -113,11 +113,9 @@ def score_relations(
             if wanted is None or relation.label in wanted
         }
         micro.score_set(predicted, set(gold))
-        for label in {label for _, _, label in predicted.union(gold)}:
-            per_type[label].score_set(
-                {triple for triple in predicted if triple[2] == label},
-                {triple for triple in gold if triple[2] == label},
-            )
+        predicted_of, gold_of = _split_by_label(predicted), _split_by_label(gold)
+        for label in predicted_of.keys() | gold_of.keys():
+            per_type[label].score_set(predicted_of[label], gold_of[label])
         if candidates is not None and gold:
             n_candidates += _count_candidates(
                 candidates([example.predicted]), set(gold), symmetric
@@ -196,6 +194,13 @@ def _ign_f(micro: PRFScore, n_known: int) -> float:
     return 2 * precision * micro.recall / total if total else 0.0
 
 
+def _split_by_label(triples: Iterable[Triple]) -> Dict[str, Set[Triple]]:
+    of_label: Dict[str, Set[Triple]] = defaultdict(set)
+    for triple in triples:
+        of_label[triple[2]].add(triple)
+    return of_label
+
+
 def _sentence_sharer(example: Example) -> Callable[[Triple], bool]:
     """A function that tells whether any sentence mentions both entities."""
     starts = example.reference.to_array("SENT_START") == 1
@@ -208,9 +213,12 @@ def _sentence_sharer(example: Example) -> Callable[[Triple], bool]:
             return -1
         return int(sentence[x2y.data[first[start]]])
 
+    @lru_cache(maxsize=None)
+    def find_sentences(place: Place) -> Set[int]:
+        return {sentence_of(start) for start, _ in place} - {-1}
+
     def shares(triple: Triple) -> bool:
-        heads, tails = ({sentence_of(start) for start, _ in end} for end in triple[:2])
-        return bool(heads & tails - {-1})
+        return not find_sentences(triple[0]).isdisjoint(find_sentences(triple[1]))
 
     return shares
 
