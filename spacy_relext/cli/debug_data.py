@@ -1,7 +1,7 @@
 """python -m spacy relext debug-data"""
 
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
 import spacy
 import typer
@@ -17,11 +17,10 @@ from ..training_data import read_examples
 from ..truths import in_both_directions
 from . import relext
 from .files import load_examples
+from .problems import find_problems
 from .training_config import TrainingConfig, read_training_config
 
 FACTORY = "relation_extractor"
-# A label with fewer relations to train on is told of.
-FEW = 20
 # Types of entities that are shown of a label.
 N_TYPES = 4
 
@@ -77,7 +76,10 @@ def debug_data_cli(
     if found["stand_ins"]:
         names = ", ".join(found["stand_ins"])
         msg.info(f"Sentences: those of a sentencizer, {names} is not loaded")
-    if not _print_problems(found):
+    problems = list(find_problems(found))
+    for title, advice in problems:
+        msg.warn(title, advice)
+    if not problems:
         msg.good("No problem found")
 
 
@@ -178,138 +180,3 @@ def _print_labels(found: Dict[str, Any]) -> None:
         rows.append((label, *counts, ", ".join(shown)))
     header = ("label", "train", "dev", "entity types")
     msg.table(rows, header=header, aligns=("l", "r", "r", "l"), divider=True)
-
-
-def _print_problems(found: Dict[str, Any]) -> int:
-    """Tell of each problem. How many there are."""
-    problems: List[Tuple[str, str]] = []
-    for name, why in found["missing"].items():
-        problems.append(
-            (
-                f"The component would get no {name}",
-                f"{why} Where the pipeline finds them, the component that does must stand "
-                "before the extractor and be named in annotating_components.",
-            )
-        )
-    for name in ("train", "dev"):
-        part = found[name]
-        n = {key: f"{value:,}" for key, value in part.items() if isinstance(value, int)}
-        of = f"of {n['relations']} relations in {name}"
-        if not part["relations"]:
-            problems.append(
-                (
-                    f"No relations in {name}",
-                    "Was it written with DocBin(store_user_data=True)? spaCy's readers "
-                    "also drop them where they split docs.",
-                )
-            )
-            continue
-        if part["not_annotated"]:
-            problems.append(
-                (
-                    f"{n['not_annotated']} docs in {name} without annotation",
-                    "They are neither learnt from nor scored. "
-                    "Set doc._.relations = [] where there is none.",
-                )
-            )
-        if part["without_entities"]:
-            problems.append(
-                (
-                    f"{n['without_entities']} {of} between spans that are no entities",
-                    "They can't be learnt or found. Are the entities in another group "
-                    "(spans_key)?",
-                )
-            )
-        if part["out_of_reach"]:
-            problems.append(
-                (
-                    f"{n['out_of_reach']} {of} out of reach",
-                    "No candidate pair has them: they count as missed. Wider `pairs`, or "
-                    "entities of which some are lost?",
-                )
-            )
-        if part["misaligned"]:
-            problems.append(
-                (
-                    f"{n['misaligned']} of {n['entities']} entities in {name} do not fit "
-                    "the tokens",
-                    "They are expanded to whole tokens. Is it the right tokenizer?",
-                )
-            )
-        if part["not_grouped"]:
-            problems.append(
-                (
-                    f"The grouping makes each of {n['entities']} mentions in {name} an "
-                    "entity",
-                    "So it is of no use. Have the mentions what it goes by: a kb_id_, an "
-                    "ent_id_, clusters in doc.spans, one name?",
-                )
-            )
-        if part["nested"]:
-            problems.append(
-                (
-                    f"{n['nested']} of {n['entities']} entities in {name} overlap others",
-                    "That is fine for the extractor; an ner can't learn them.",
-                )
-            )
-        if part["long_docs"]:
-            problems.append(
-                (
-                    f"{n['long_docs']} of {n['docs']} docs in {name} longer than "
-                    f"{found['window']} tokens",
-                    "A transformer reads them in windows of that length: mentions that "
-                    "are further apart do not see each other.",
-                )
-            )
-    if found["unread_labels"]:
-        problems.append(("Labels in [initialize] can't be read", found["unread_labels"]))
-    if found["absent_labels"]:
-        problems.append(
-            (
-                "Labels in [initialize] that no relation has",
-                f"{', '.join(found['absent_labels'])}: never learnt. Are they spelt as in "
-                "the data?",
-            )
-        )
-    if found["other_labels"]:
-        problems.append(
-            (
-                "Labels in the data that [initialize] does not give the component",
-                f"{', '.join(found['other_labels'])}: not learnt, and all missed unless "
-                "`labels` of the scorer leaves them out.",
-            )
-        )
-    if found["unknown_symmetric"]:
-        problems.append(
-            (
-                "symmetric_labels that are none of the component's labels",
-                f"{', '.join(found['unknown_symmetric'])}: the training will stop at that. "
-                "Are they spelt as in the data?",
-            )
-        )
-    few = [x for x, n in found["train"]["labels"].items() if n < FEW]
-    if few:
-        problems.append(
-            (f"Labels with fewer than {FEW} relations in train", ", ".join(few))
-        )
-    if found["unseen_labels"]:
-        names = ", ".join(found["unseen_labels"])
-        problems.append(("Labels in dev that train does not have", f"{names}: all missed."))
-    for label, reason in found["train"]["looks_symmetric"].items():
-        problems.append(
-            (
-                f"{label} looks symmetric",
-                f"{reason}. If it has no direction: symmetric_labels.",
-            )
-        )
-    if found["shared_texts"]:
-        first = found["shared_texts"][0][:80]
-        problems.append(
-            (
-                f"{len(found['shared_texts']):,} texts of dev are in train too",
-                f"The score will flatter. The first: {first!r}",
-            )
-        )
-    for title, text in problems:
-        msg.warn(title, text)
-    return len(problems)
