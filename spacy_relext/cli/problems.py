@@ -7,6 +7,26 @@ FEW = 20
 # Characters that are shown of a text.
 N_SHOWN = 80
 
+# Lists of labels, each with a title and what it means.
+LABELS = (
+    (
+        "absent_labels",
+        "Labels in [initialize] that no relation has",
+        "never learnt. Are they spelt as in the data?",
+    ),
+    (
+        "other_labels",
+        "Labels in the data that [initialize] does not give the component",
+        "not learnt, and all missed unless `labels` of the scorer leaves them out.",
+    ),
+    (
+        "unknown_symmetric",
+        "symmetric_labels that are none of the component's labels",
+        "the training will stop at that. Are they spelt as in the data?",
+    ),
+    ("unseen_labels", "Labels in dev that train does not have", "all missed."),
+)
+
 # A title, and what it means or what to do.
 Problem = Tuple[str, str]
 
@@ -89,7 +109,7 @@ def _find_in_corpus(name: str, corpus: Dict[str, Any], window: int) -> Iterator[
 def _find_in_labels(found: Dict[str, Any]) -> Iterator[Problem]:
     if found["unread_labels"]:
         yield "Labels in [initialize] can't be read", found["unread_labels"]
-    for key, title, advice in _OF_LABELS:
+    for key, title, advice in LABELS:
         if found[key]:
             yield title, f"{', '.join(found[key])}: {advice}"
     few = [label for label, n in found["train"]["labels"].items() if n < FEW]
@@ -100,23 +120,3 @@ def _find_in_labels(found: Dict[str, Any]) -> Iterator[Problem]:
             f"{label} looks symmetric",
             f"{reason}. If it has no direction: symmetric_labels.",
         )
-
-
-_OF_LABELS = (
-    (
-        "absent_labels",
-        "Labels in [initialize] that no relation has",
-        "never learnt. Are they spelt as in the data?",
-    ),
-    (
-        "other_labels",
-        "Labels in the data that [initialize] does not give the component",
-        "not learnt, and all missed unless `labels` of the scorer leaves them out.",
-    ),
-    (
-        "unknown_symmetric",
-        "symmetric_labels that are none of the component's labels",
-        "the training will stop at that. Are they spelt as in the data?",
-    ),
-    ("unseen_labels", "Labels in dev that train does not have", "all missed."),
-)
