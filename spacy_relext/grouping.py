@@ -2,7 +2,17 @@
 
 from collections import defaultdict
 from functools import partial
-from typing import Callable, Dict, Hashable, Iterable, List, Optional, Sequence, Tuple
+from typing import (
+    Callable,
+    Dict,
+    Hashable,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from spacy.pipeline import EntityLinker
 from spacy.tokens import Doc, Span
@@ -150,10 +160,11 @@ def group_entities(
 def get_entity_relations(
     doc: Doc, grouping: Optional[Grouping], spans_key: Optional[str] = None
 ) -> List[Relation]:
-    """The relations of a doc, as relations between entities: where one is given for a
-    mention alone, it is given for all mentions of its entity. A mention of several
-    entities is the one that it is linked to or, where that does not tell, the one that
-    has no other mention, if there is one, and else the first.
+    """The relations of a doc, as relations between its entities: the mentions of one are
+    those of the doc on the same tokens, also where they have another label, and where it
+    is given for a mention alone, it is given for all mentions of its entity. A mention of
+    several entities is the one that it is linked to or, where that does not tell, the one
+    that has no other mention, if there is one, and else the first.
 
     doc (Doc): The doc.
     grouping (Optional[Callable]): As of `group_entities`, and so is the next.
@@ -161,34 +172,35 @@ def get_entity_relations(
     RETURNS (List[Relation]): The relations.
     """
     relations = list(get_relations(doc))
-    if grouping is None or not relations:
+    if not relations:
         return relations
-    entity_of: Dict[Tuple, Sequence[Span]] = {}
+    own: Dict[Tuple, Tuple[Span, Sequence[Span]]] = {}
     entities = group_entities(doc, grouping, spans_key)
+    if grouping is None:
+        entities = [[mention] for mention in entities]
     # One that has no other mention comes first.
     for entity in sorted(entities, key=_has_others):
         for span in entity:
-            entity_of.setdefault(as_linked_key(span), entity)
-            entity_of.setdefault(as_key(span), entity)
+            for key in _get_keys(span):
+                own.setdefault(key, (span, entity))
 
-    def complete(mention: Span, mentions: Tuple[Span, ...]) -> Sequence[Span]:
+    def find(mention: Span) -> Tuple[Span, Sequence[Span]]:
+        found = (own[key] for key in _get_keys(mention) if key in own)
+        return next(found, (mention, [mention]))
+
+    def complete(main: Span, mentions: Sequence[Span]) -> Tuple[Span, Tuple[Span, ...]]:
+        span, entity = find(main)
         if len(mentions) > 1:
-            return mentions
-        linked = entity_of.get(as_linked_key(mention))
-        return linked or entity_of.get(as_key(mention), mentions)
+            return span, tuple(find(mention)[0] for mention in mentions)
+        return span, tuple(entity)
 
-    return [
-        Relation(
-            found.head,
-            found.tail,
-            found.label,
-            found.score,
-            tuple(complete(found.head, found.head_mentions)),
-            tuple(complete(found.tail, found.tail_mentions)),
-            found.evidence,
-        )
-        for found in relations
-    ]
+    completed = []
+    for rel in relations:
+        head, head_mentions = complete(rel.head, rel.head_mentions)
+        tail, tail_mentions = complete(rel.tail, rel.tail_mentions)
+        ends = head, tail, rel.label, rel.score, head_mentions, tail_mentions
+        completed.append(Relation(*ends, rel.evidence))
+    return completed
 
 
 def read_ids(kb_id: str, separator: Optional[str] = None) -> List[str]:
@@ -227,3 +239,10 @@ def _group(keyed: Iterable[Tuple[Span, Iterable[Hashable]]]) -> List[List[Span]]
 
 def _has_others(entity: Sequence[Span]) -> bool:
     return len(entity) > 1
+
+
+def _get_keys(span: Span) -> Iterator[Tuple]:
+    """What a mention is told by, the surest first."""
+    yield as_linked_key(span)
+    yield as_key(span)
+    yield span.start, span.end

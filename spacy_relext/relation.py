@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, List, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from spacy.tokens import Doc, Span
 
@@ -67,7 +67,9 @@ def get_relations(doc: Doc) -> Tuple[Relation, ...]:
         doc's own entities where they still exist, so that what a later
         component adds to an entity (a `kb_id`, say) is seen here. A mention that was
         given without a label is the entity of `doc.ents` on the same tokens; where
-        there is none, that of `doc.spans`, unless these have several labels.
+        there is none, that of `doc.spans`, unless these have several labels. Relations
+        of a longer doc, whose user data were copied, are left out where they lie beyond
+        the text.
     """
     return tuple(_build_relations(doc, read_records(doc)))
 
@@ -82,6 +84,11 @@ def set_relations(doc: Doc, relations: Iterable[Relation]) -> None:
     RAISES (ValueError): On anything that is not a Relation of this doc with a
         label and a score between 0 and 1.
     """
+    if not isinstance(relations, Iterable):
+        raise ValueError(
+            f"doc._.{EXTENSION} takes a list of spacy_relext.Relation objects, found: "
+            f"{relations!r}"
+        )
     given = [_as_record(doc, relation) for relation in relations]
     # Two that are given differently may be of the same entities.
     own = _build_relations(doc, given)
@@ -225,7 +232,7 @@ def _as_record(doc: Doc, relation: Relation) -> List[Any]:
         raise ValueError(
             f"The label of a relation must be a string, found: {relation.label!r}"
         )
-    score = float(relation.score)
+    score = math.nan if relation.score is None else float(relation.score)
     if math.isnan(score) or not 0.0 <= score <= 1.0:
         raise ValueError(
             f"The score of a {relation.label!r} relation must lie between 0 and 1, "
@@ -252,7 +259,7 @@ def _build_relations(doc: Doc, records: Iterable[List[Any]]) -> List[Relation]:
             by_label = spans.setdefault((start, end), {})
             by_label.setdefault(label, {}).setdefault(kb_id, span)
 
-    def find(mention: Mention) -> Span:
+    def find(mention: Mention) -> Optional[Span]:
         start, end, label, kb_id = mention
         by_label = spans.get((start, end), {})
         if not label:
@@ -273,24 +280,31 @@ def _build_relations(doc: Doc, records: Iterable[List[Any]]) -> List[Relation]:
 
     def find_all(mentions: Iterable[Mention]) -> Tuple[Span, ...]:
         # Of two that differ in what is stored one may be left.
-        return tuple(dict.fromkeys(map(find, mentions)))
+        return tuple(filter(None, dict.fromkeys(map(find, mentions))))
 
-    def build(label: str, score: float, head: Mention, tail: Mention, *more) -> Relation:
+    def build(
+        label: str, score: float, head: Mention, tail: Mention, *more
+    ) -> Optional[Relation]:
         details = more[0] if more else {}
+        main_head, main_tail = find(head), find(tail)
+        # Beyond the text, where the user data of a longer doc were copied.
+        if main_head is None or main_tail is None:
+            return None
+        evidence = (
+            doc.char_span(start, end, alignment_mode="expand")
+            for start, end in details.get(EVIDENCE, ())
+        )
         return Relation(
-            find(head),
-            find(tail),
+            main_head,
+            main_tail,
             label,
             score,
             find_all(details.get(HEAD_MENTIONS, ())),
             find_all(details.get(TAIL_MENTIONS, ())),
-            tuple(
-                doc.char_span(start, end, alignment_mode="expand")
-                for start, end in details.get(EVIDENCE, ())
-            ),
+            tuple(filter(None, evidence)),
         )
 
-    return [build(*record) for record in records]
+    return list(filter(None, (build(*record) for record in records)))
 
 
 def _is_entity(doc: Doc, start: int, end: int) -> bool:

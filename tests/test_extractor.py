@@ -565,6 +565,32 @@ def test_learns_entity_types_of_its_own_labels_alone():
     assert pipe.cfg["pairs"] == {"allowed": [["PER", "PER"]]}
 
 
+@pytest.mark.parametrize("given", ["group", "ents", "slices"])
+@pytest.mark.parametrize("types", [("X", "Y"), ("", "")])
+@pytest.mark.parametrize("grouping", [None, "spacy-relext.group_by_text.v1"])
+def test_learns_the_types_of_the_entities_that_it_looks_at(grouping, types, given):
+    nlp = spacy.blank("en")
+    pairs = {"@misc": "spacy-relext.entity_types.v1"}
+    config = {"model": SMALL, "pairs": pairs, "spans_key": "sc"}
+    if grouping is not None:
+        config["grouping"] = {"@misc": grouping}
+    pipe = nlp.add_pipe("relation_extractor", config=config)
+    (doc, reference) = (annotate(nlp.make_doc(DATA[0][0]), DATA[0][1]) for _ in "pr")
+    for x in (doc, reference):
+        ada, kestrel, cork = x.ents
+        x.spans["sc"] = [
+            Span(x, ent.start, ent.end, label) for ent, label in zip((ada, kestrel), types)
+        ]
+    group = reference.spans["sc"]
+    slices = [reference[ent.start : ent.end] for ent in reference.ents]
+    ends = {"group": group, "ents": reference.ents, "slices": slices}[given]
+    reference._.relations = [Relation(ends[0], ends[1], "FOUNDED")]
+    pipe.initialize(lambda: [Example(doc, reference)], nlp=nlp)
+    assert pipe.cfg["pairs"] == {"allowed": [list(types)]}
+    pairs = pipe.candidates([doc])
+    assert pipe.get_truths([Example(doc, reference)], pairs).sum() == 1
+
+
 @pytest.mark.parametrize("name", ["single_label", "adaptive_threshold"])
 def test_loading_with_an_objective_that_does_not_fit_the_model_is_an_error(trained, name, tmp_path):
     """It would shift the labels by one."""

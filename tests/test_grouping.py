@@ -147,6 +147,19 @@ def test_a_relation_of_a_mention_is_one_of_its_entity():
     assert [span.text for span in found.head_mentions] == ["Ada Lovelace", "She"]
 
 
+def test_a_relation_of_a_span_is_one_of_the_entity_on_its_tokens():
+    doc = named(None, kb_id="Q7259")
+    grouping = registry.misc.get("spacy-relext.group_by_kb_id.v1")()
+    ada, babbage, _, again = doc.ents
+    other, lines = Span(doc, 0, 2, "AUTHOR"), Span(doc, 3, 4, "MAN")
+    doc.spans["others"] = [other, lines]
+    doc._.relations = [Relation(other, lines, "MET")]
+    (found,) = get_entity_relations(doc, grouping)
+    assert found.head_mentions == (ada, again) and found.tail_mentions == (babbage,)
+    (found,) = get_entity_relations(doc, None)
+    assert found.head_mentions == (ada,) and found.tail == babbage
+
+
 def test_a_relation_of_a_mention_is_one_of_the_entity_that_it_is_linked_to():
     """Though that of the other has no other mention."""
     doc = make_doc()

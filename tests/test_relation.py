@@ -222,11 +222,24 @@ def test_span_without_tokens_is_an_error(doc, role, bounds):
         doc._.relations = [Relation(*(doc[i:j] for i, j in bounds), "FROM")]
 
 
-@pytest.mark.parametrize("score", [float("nan"), -0.1, 1.5])
+@pytest.mark.parametrize("score", [float("nan"), -0.1, 1.5, None])
 def test_impossible_score_is_an_error(doc, score):
     with pytest.raises(ValueError, match="between 0 and 1"):
         doc._.relations = [Relation(doc.ents[0], doc.ents[1], "FROM", score)]
     check(doc)
+
+
+def test_relations_beyond_a_shorter_text_are_left_out(doc):
+    ada, york, bo, cork = doc.ents
+    entity = {"head_mentions": (ada, cork), "evidence": (doc[:3], doc[3:9])}
+    doc._.relations = [
+        Relation(ada, york, "FROM", 0.75, **entity),
+        Relation(ada, cork, "FROM", 0.25),
+    ]
+    (found,) = doc[:5].as_doc(copy_user_data=True)._.relations
+    assert (found.head.text, found.tail.text) == ("Ada Byron", "New York")
+    assert found.head_mentions == (found.head,)
+    assert [sentence.text for sentence in found.evidence] == ["Ada Byron of"]
 
 
 def test_span_of_another_doc_is_an_error(nlp, doc):
@@ -238,6 +251,9 @@ def test_span_of_another_doc_is_an_error(nlp, doc):
 def test_anything_else_is_an_error(doc):
     with pytest.raises(ValueError, match="takes spacy_relext.Relation objects"):
         doc._.relations = [("Ada", "Bo", "SPOUSE")]
+    for no_list in (None, doc._.relations[0]):
+        with pytest.raises(ValueError, match="takes a list of spacy_relext.Relation"):
+            doc._.relations = no_list
     with pytest.raises(ValueError, match="label"):
         doc._.relations = [Relation(doc.ents[0], doc.ents[1], "")]
 
