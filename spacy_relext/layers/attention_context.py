@@ -1,8 +1,8 @@
-from typing import Callable, Dict, Iterator, List, Tuple
+from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 import numpy
 from thinc.api import Model, Ops
-from thinc.types import Floats2d, Floats3d
+from thinc.types import Floats2d, Floats3d, Ints1d
 
 from ..pairs import Evidence, Pairs
 from .flatten_tokens import Tokens
@@ -63,39 +63,35 @@ def forward(
         _split(Y, n_heads)
         for Y in (query_h, query_t, key, value)
     )
-    docs = list(_doc_slices(pairs, lengths))
-    weights = _weigh_tokens(xp, query_h, query_t, key, docs)
+    attention = _Attention(ops, query_h, query_t, key, lengths)
 
     def attend(pairs: Pairs) -> Floats2d:
         Y = ops.alloc2f(len(pairs), model.get_dim("nO"))
-        for i, rows, head, tail, _, of_tokens in _pair_slices(ops, pairs, docs, n_heads):
-            attention = _attend(weights[i], head, tail)
-            Y[rows] = _merge(matmul(attention, value[:, of_tokens]))
+        for part in attention.iter_parts(pairs):
+            Y[part.rows] = _merge(matmul(part.weights, value[:, part.tokens]))
         return Y
 
     def backprop(dY: Floats2d) -> Tuple[Floats2d, Floats2d]:
         d_query_h, d_query_t = xp.zeros_like(query_h), xp.zeros_like(query_t)
         d_key, d_value = xp.zeros_like(key), xp.zeros_like(value)
-        for i, rows, head, tail, of_entities, of_tokens in _pair_slices(
-            ops, pairs, docs, n_heads
-        ):
-            # Computed again: kept, it would be the largest thing in the memory.
-            attention = _attend(weights[i], head, tail)
-            dY_i = _split(dY[rows], n_heads)
-            d_value[:, of_tokens] += matmul(attention.transpose(0, 2, 1), dY_i)
-            d_attention = matmul(dY_i, value[:, of_tokens].transpose(0, 2, 1))
+        # The weights are computed again: kept, they would be the largest thing in memory.
+        for part in attention.iter_parts(pairs):
+            tokens, weights = part.tokens, part.weights
+            dY_i = _split(dY[part.rows], n_heads)
+            d_value[:, tokens] += matmul(weights.transpose(0, 2, 1), dY_i)
+            d_weights = matmul(dY_i, value[:, tokens].transpose(0, 2, 1))
             if pairs.evidence is not None:
-                d_attention += _learn_evidence(ops, attention, pairs.evidence, rows)
-            mean = (attention * d_attention).sum(axis=2, keepdims=True)
-            d_logits = attention * (d_attention - mean) * SCALE
-            for query, d_query, which in (
-                (query_h, d_query_h, head),
-                (query_t, d_query_t, tail),
+                d_weights += _learn_evidence(ops, weights, pairs.evidence, part.rows)
+            mean = (weights * d_weights).sum(axis=2, keepdims=True)
+            d_logits = weights * (d_weights - mean) * SCALE
+            for query, d_query, ends in (
+                (query_h, d_query_h, part.heads),
+                (query_t, d_query_t, part.tails),
             ):
-                d_entity = _sum_by(ops, d_logits, which, weights[i][0].shape[1])
-                d_query[:, of_entities] += matmul(d_entity, key[:, of_tokens])
-                d_key[:, of_tokens] += matmul(
-                    d_entity.transpose(0, 2, 1), query[:, of_entities]
+                d_entity = _sum_by(ops, d_logits, ends.place, ends.weights.shape[1])
+                d_query[:, ends.entities] += matmul(d_entity, key[:, tokens])
+                d_key[:, tokens] += matmul(
+                    d_entity.transpose(0, 2, 1), query[:, ends.entities]
                 )
         dX = bp_key(_merge(d_key)) + bp_value(_merge(d_value))
         return dX, bp_query_h(_merge(d_query_h)) + bp_query_t(_merge(d_query_t))
@@ -115,15 +111,13 @@ def get_attention(
         (pairs, tokens).
     """
     (X, lengths), entities, pairs = inputs
-    n_heads = model.attrs["n_heads"]
     query_h, query_t, key = (
-        _split(layer.predict(Y), n_heads)
+        _split(layer.predict(Y), model.attrs["n_heads"])
         for layer, Y in zip(model.layers, (entities, entities, X))
     )
-    docs = list(_doc_slices(pairs, lengths))
-    weights = _weigh_tokens(model.ops.xp, query_h, query_t, key, docs)
-    for i, rows, head, tail, *_ in _pair_slices(model.ops, pairs, docs, n_heads):
-        yield i, rows, _attend(weights[i], head, tail).mean(axis=0)
+    attention = _Attention(model.ops, query_h, query_t, key, lengths)
+    for part in attention.iter_parts(pairs):
+        yield part.doc, part.rows, part.weights.mean(axis=0)
 
 
 def init(model: Model, X=None, Y=None) -> None:
@@ -133,23 +127,106 @@ def init(model: Model, X=None, Y=None) -> None:
             layer.initialize(X=sample)
 
 
-def _weigh_tokens(
-    xp, query_h: Floats3d, query_t: Floats3d, key: Floats3d, docs
-) -> Dict[int, List[Floats3d]]:
-    """For each doc what each token weighs for each entity, as head and as tail."""
-    weights = {}
-    for i, of_entities, of_tokens in docs:
-        K = key[:, of_tokens].transpose(0, 2, 1) * SCALE
-        logits = (matmul(Q[:, of_entities], K) for Q in (query_h, query_t))
-        weights[i] = [_exp(xp, of_role) for of_role in logits]
-    return weights
+class _Ends(NamedTuple):
+    """The heads or tails of some pairs of a doc.
+
+    entities (Union[slice, Ints1d]): Entities of the batch, those of the pairs among them.
+    place (Ints1d): Which of these each pair has.
+    weights (Floats3d): What each token weighs for each of them, (heads of the attention,
+        entities, tokens).
+    """
+
+    entities: Union[slice, Ints1d]
+    place: Ints1d
+    weights: Floats3d
 
 
-def _attend(weights: List[Floats3d], head, tail) -> Floats3d:
-    """For each pair what each token weighs, summing up to one."""
-    attention = weights[0][:, head] * weights[1][:, tail]
-    attention /= attention.sum(axis=2, keepdims=True)
-    return attention
+class _Part(NamedTuple):
+    """Some pairs of a doc, and what they look at.
+
+    doc (int): The index of the doc.
+    tokens (slice): Its tokens.
+    rows (slice): The pairs.
+    heads, tails (_Ends): Their heads and tails.
+    weights (Floats3d): What each token weighs for each of them, summing up to one.
+    """
+
+    doc: int
+    tokens: slice
+    rows: slice
+    heads: _Ends
+    tails: _Ends
+    weights: Floats3d
+
+
+class _Attention:
+    """What pairs look at, some of them at a time, so that no more than about BLOCK
+    weights are there at once, however many entities and tokens a doc has."""
+
+    def __init__(
+        self, ops: Ops, query_h: Floats3d, query_t: Floats3d, key: Floats3d, lengths: Ints1d
+    ) -> None:
+        """
+        ops (Ops): Where it is computed.
+        query_h, query_t, key (Floats3d): Of the entities as heads and as tails, and of
+            the tokens; (heads of the attention, rows, KEY_WIDTH).
+        lengths (Ints1d): Number of tokens of each doc.
+        """
+        self._ops = ops
+        self._queries = query_h, query_t
+        self._key = key
+        self._lengths = lengths
+        self._ends = numpy.cumsum(lengths)
+        # The doc that it was asked for last, and what weighs tokens for its entities.
+        self._last: Tuple[Optional[int], List[Callable]] = (None, [])
+
+    def iter_parts(self, pairs: Pairs) -> Iterator[_Part]:
+        """
+        pairs (Pairs): The pairs, in the order of their docs.
+        YIELDS (_Part): Some of them after the other.
+        """
+        doc_of_pair = pairs.doc[pairs.head]
+        for doc in numpy.unique(doc_of_pair).tolist():
+            begin, end = numpy.searchsorted(doc_of_pair, [doc, doc + 1])
+            tokens = slice(self._ends[doc] - self._lengths[doc], self._ends[doc])
+            size = max(1, BLOCK // (len(self._key) * max(1, self._lengths[doc])))
+            if self._last[0] != doc:
+                of_doc = slice(*numpy.searchsorted(pairs.doc, [doc, doc + 1]))
+                weigh = [self._weigher(Q, tokens, of_doc, size) for Q in self._queries]
+                self._last = doc, weigh
+            weigh_heads, weigh_tails = self._last[1]
+            for first in range(begin, end, size):
+                rows = slice(first, min(first + size, end))
+                heads, tails = weigh_heads(pairs.head[rows]), weigh_tails(pairs.tail[rows])
+                weights = heads.weights[:, heads.place] * tails.weights[:, tails.place]
+                weights /= weights.sum(axis=2, keepdims=True)
+                yield _Part(doc, tokens, rows, heads, tails, weights)
+
+    def _weigher(
+        self, query: Floats3d, tokens: slice, of_doc: slice, size: int
+    ) -> Callable[[Ints1d], _Ends]:
+        """A function from the heads, or the tails, of some pairs of a doc to what weighs
+        for them. Of no more than `size` entities it is computed once."""
+        ops = self._ops
+        K = self._key[:, tokens].transpose(0, 2, 1) * SCALE
+
+        def weigh(entities: Union[slice, Ints1d]) -> Floats3d:
+            return _exp(ops.xp, matmul(query[:, entities], K))
+
+        if of_doc.stop - of_doc.start <= size:
+            weights = weigh(of_doc)
+
+            def look_up(which: Ints1d) -> _Ends:
+                return _Ends(of_doc, ops.asarray1i(which - of_doc.start), weights)
+
+            return look_up
+
+        def weigh_some(which: Ints1d) -> _Ends:
+            entities, place = numpy.unique(which, return_inverse=True)
+            entities = ops.asarray1i(entities)
+            return _Ends(entities, ops.asarray1i(place), weigh(entities))
+
+        return weigh_some
 
 
 def _learn_evidence(
@@ -190,27 +267,3 @@ def _sum_by(ops, Y: Floats3d, which, n_rows: int) -> Floats3d:
     total = ops.alloc2f(n_rows, n_heads * width)
     ops.scatter_add(total, which, ops.as_contig(_merge(Y)))
     return total.reshape(n_rows, n_heads, width).transpose(1, 0, 2)
-
-
-def _doc_slices(pairs: Pairs, lengths) -> Iterator[Tuple[int, slice, slice]]:
-    """For each doc with entities their range and that of its tokens."""
-    token_ends = numpy.cumsum(lengths)
-    docs, starts = numpy.unique(pairs.doc, return_index=True)
-    for i, start, end in zip(docs, starts, [*starts[1:], pairs.n_entities]):
-        yield int(i), slice(start, end), slice(token_ends[i] - lengths[i], token_ends[i])
-
-
-def _pair_slices(ops: Ops, pairs: Pairs, docs, n_heads: int) -> Iterator[Tuple]:
-    """For each doc with pairs a range of them after the other, their heads and tails
-    counted within the doc, and its entities and tokens. Pairs stand in the order of their
-    docs."""
-    doc_of_pair = pairs.doc[pairs.head]
-    for i, of_entities, of_tokens in docs:
-        begin, end = numpy.searchsorted(doc_of_pair, [i, i + 1])
-        n_tokens = of_tokens.stop - of_tokens.start
-        size = max(1, BLOCK // (n_heads * max(1, n_tokens)))
-        for first in range(begin, end, size):
-            rows = slice(first, min(first + size, end))
-            head = ops.asarray1i(pairs.head[rows] - of_entities.start)
-            tail = ops.asarray1i(pairs.tail[rows] - of_entities.start)
-            yield i, rows, head, tail, of_entities, of_tokens

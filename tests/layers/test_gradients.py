@@ -357,6 +357,22 @@ def test_training_keeps_no_attention_of_all_pairs(monkeypatch):
         numpy.testing.assert_allclose(of_blocks, gradient, rtol=1e-3, atol=1e-3)
 
 
+def test_attention_of_few_pairs_among_many_entities_is_small(monkeypatch):
+    monkeypatch.setattr(sys.modules[attention_context.__module__], "BLOCK", 1 << 16)
+    n_entities, n_tokens, n_heads = 400, 800, 4
+    pairs = make_pairs([(0, 2 * i, 2 * i + 1, 1) for i in range(n_entities)], 1)
+    tokens = numpy.ones((n_tokens, WIDTH), dtype="f"), numpy.asarray([n_tokens])
+    inputs = tokens, numpy.ones((n_entities, WIDTH), dtype="f"), pairs
+    model = attention_context(8, n_heads=n_heads)
+    model.initialize(X=inputs)
+    few = pairs.select(slice(0, len(pairs), len(pairs) // 50))
+    tracemalloc.start()
+    model.predict(inputs)(few)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < n_entities * n_tokens * n_heads * 4 / 2
+
+
 def test_attention_survives_mentions_that_attend_apart():
     batch = (
         (numpy.eye(4, WIDTH, dtype="f") * 1000, numpy.asarray([4])),
