@@ -162,7 +162,7 @@ def get_entity_relations(
 ) -> List[Relation]:
     """The relations of a doc, as relations between its entities: the mentions of one are
     those of the doc on the same tokens, also where they have another label, and where it
-    is given for a mention alone, it is given for all mentions of its entity. A mention of
+    is given for some mentions of an entity, it is given for all of them. A mention of
     several entities is the one that it is linked to or, where that does not tell, the one
     that has no other mention, if there is one, and else the first.
 
@@ -175,12 +175,14 @@ def get_entity_relations(
     if not relations:
         return relations
     own: Dict[Tuple, Tuple[Span, Sequence[Span]]] = {}
+    holders: Dict[Tuple, List[Sequence[Span]]] = defaultdict(list)
     entities = group_entities(doc, grouping, spans_key)
     if grouping is None:
         entities = [[mention] for mention in entities]
     # One that has no other mention comes first.
     for entity in sorted(entities, key=_has_others):
         for span in entity:
+            holders[as_key(span)].append(entity)
             for key in _get_keys(span):
                 own.setdefault(key, (span, entity))
 
@@ -190,9 +192,12 @@ def get_entity_relations(
 
     def complete(main: Span, mentions: Sequence[Span]) -> Tuple[Span, Tuple[Span, ...]]:
         span, entity = find(main)
-        if len(mentions) > 1:
-            return span, tuple(find(mention)[0] for mention in mentions)
-        return span, tuple(entity)
+        if len(mentions) == 1:
+            return span, tuple(entity)
+        given = [find(mention)[0] for mention in mentions]
+        keys = set(map(as_key, given))
+        around = (x for x in holders[as_key(span)] if keys.issubset(map(as_key, x)))
+        return span, tuple(min(around, key=len, default=given))
 
     completed = []
     for rel in relations:

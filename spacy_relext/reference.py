@@ -109,11 +109,12 @@ class Reference:
         of_main = self._of_bounds.get(main, ())
 
         def rank(other: Place) -> Tuple:
-            # Of several with as many, that which has no other mentions, that of the
-            # mention that tells most, or one that has a relation; then what is smallest,
-            # so that the result does not depend on the order of a set.
-            has_none = other not in self._ends
-            return -votes[other], other != place, other not in of_main, has_none, other
+            # Of several with as many, that which has no other mentions, that of which
+            # most was found, that of the mention that tells most, or one that has a
+            # relation; then what is smallest, so that the result does not depend on the
+            # order of a set.
+            likeness = -votes[other], other != place, len(other)
+            return *likeness, other not in of_main, other not in self._ends, other
 
         return min(votes, key=rank)
 

@@ -238,15 +238,26 @@ def _as_record(doc: Doc, relation: Relation) -> List[Any]:
             f"The score of a {relation.label!r} relation must lie between 0 and 1, "
             f"found: {relation.score}"
         )
+    heads, tails = (
+        [as_mention(span) for span in mentions]
+        for mentions in (relation.head_mentions, relation.tail_mentions)
+    )
     return make_record(
         relation.label,
         score,
-        as_mention(relation.head),
-        as_mention(relation.tail),
-        [as_mention(span) for span in relation.head_mentions],
-        [as_mention(span) for span in relation.tail_mentions],
+        _find_own(as_mention(relation.head), heads),
+        _find_own(as_mention(relation.tail), tails),
+        heads,
+        tails,
         [[span.start_char, span.end_char] for span in relation.evidence],
     )
+
+
+def _find_own(mention: Mention, mentions: Sequence[Mention]) -> Mention:
+    """Which of the mentions it is: it may be given as an entity, and they as slices."""
+    if mention in mentions:
+        return mention
+    return next((own for own in mentions if own[:2] == mention[:2]), mention)
 
 
 def _build_relations(doc: Doc, records: Iterable[List[Any]]) -> List[Relation]:

@@ -178,7 +178,8 @@ def _find_entities(
 ) -> List[int]:
     """The predicted entities that a gold one is, by its mention that tells most and all
     of them."""
-    votes = Counter(entity for span in mentions for entity in find_at(span))
+    found = [find_at(span) for span in mentions]
+    votes = Counter(entity for entities in found for entity in entities)
     if not votes:
         return []
     most = max(votes.values())
@@ -187,6 +188,8 @@ def _find_entities(
         same = [entity for entity in best if most == pairs.n_mentions[entity]]
         if same:
             return same
-    of_main = [entity for entity in find_at(main) if entity in best]
-    parts = {entity for entity, n in votes.items() if 2 * n > pairs.n_mentions[entity]}
-    return sorted({(of_main or best)[0], *parts})
+    whole, *_ = [entity for entity in find_at(main) if entity in best] or best
+    # A part has a mention that the whole lacks.
+    others = {entity for entities in found if whole not in entities for entity in entities}
+    parts = {entity for entity in others if 2 * votes[entity] > pairs.n_mentions[entity]}
+    return sorted({whole, *parts})

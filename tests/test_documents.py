@@ -369,6 +369,33 @@ def test_an_entity_whose_annotation_names_fewer_mentions_is_right():
     assert score_relations([example], grouping=group_by_kb_id)["rels_f"] == 1
 
 
+def test_relations_that_name_different_mentions_are_of_one_entity():
+    example = make_scored([], lambda ents: [([ents[0], ents[2], ents[4]], [ents[3]], x) for x in "RS"])
+    ents = example.reference.ents
+    set_relations(
+        example.reference,
+        [
+            Relation(ents[0], ents[3], "R", head_mentions=(ents[0], ents[2])),
+            Relation(ents[2], ents[3], "R", head_mentions=(ents[2], ents[4])),
+            Relation(ents[0], ents[3], "S", head_mentions=(ents[0], ents[2], ents[4])),
+        ],
+    )
+    scores = score_relations([example], grouping=group_by_kb_id)
+    assert scores["rels_f"] == 1
+    assert scores["rels_per_type"]["R"]["support"] == 1
+
+
+@pytest.mark.parametrize("main", [4, 1])
+def test_a_tie_goes_to_the_entity_of_which_more_was_found(main):
+    """The tail has one of Ada's three mentions, and the only one of Bo's."""
+
+    def found(ents):
+        return [([ents[0]], [ents[main], ents[5 - main]], "MET")]
+
+    example = make_scored([("1", "2", "MET")], found)
+    assert score_relations([example], grouping=group_by_kb_id)["rels_f"] == 1
+
+
 def test_of_two_entities_with_a_mention_the_one_with_no_other_is_found():
     example = make_scored([("1", "3", "RAN"), ("2", "3", "OWNS")], lambda ents: [])
     gold = example.reference

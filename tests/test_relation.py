@@ -229,6 +229,14 @@ def test_impossible_score_is_an_error(doc, score):
     check(doc)
 
 
+def test_slices_and_entities_may_be_given_together(doc):
+    ada, york, bo, cork = doc.ents
+    for head, mentions in ((doc[0:2], (ada, bo)), (ada, (doc[0:2], doc[6:7]))):
+        doc._.relations = [Relation(head, cork, "FROM", head_mentions=mentions)]
+        (found,) = doc._.relations
+        assert found.head == ada and found.head_mentions == (ada, bo)
+
+
 def test_relations_beyond_a_shorter_text_are_left_out(doc):
     ada, york, bo, cork = doc.ents
     entity = {"head_mentions": (ada, cork), "evidence": (doc[:3], doc[3:9])}

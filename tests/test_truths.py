@@ -122,6 +122,22 @@ def test_a_mention_of_two_entities_is_the_one_that_has_no_other():
     assert true_starts([example], by_id) == [[[0, 1], [2]]]
 
 
+def test_what_is_within_the_entity_that_was_found_is_no_part_of_it():
+    """A mention of Ada was missed; "AB" alone is Bo, and no second part of her."""
+    by_id = configure_group_by_kb_id("|")
+    docs = []
+    for seen in ([0, 1, 2, 3], [0, 2, 3]):
+        doc = spacy.blank("en")("Ada Lovelace AB Kestrel")
+        ids = "A", "A", "A|B", "K"
+        doc.ents = [Span(doc, i, i + 1, "X", kb_id=ids[i]) for i in seen]
+        docs.append(doc)
+    reference, predicted = docs
+    ada, lovelace, both, kestrel = reference.ents
+    mentions = ada, lovelace, both
+    reference._.relations = [Relation(ada, kestrel, "RAN", head_mentions=mentions)]
+    assert true_starts([Example(predicted, reference)], by_id) == [[[0, 2], [3]]]
+
+
 def test_truths_do_not_depend_on_the_rest_of_the_batch():
     by_id = configure_group_by_kb_id("|")
     alone = []
