@@ -3,7 +3,17 @@
 import warnings
 from dataclasses import replace
 from itertools import islice, takewhile
-from typing import Callable, Collection, Iterable, List, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Collection,
+    Dict,
+    Iterable,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 import numpy
 from spacy.language import Language
@@ -111,19 +121,42 @@ def warn_without_entities(
     spans_key (Optional[str]): Where mentions are: None for `doc.ents`, else the group
         of `doc.spans`.
     """
-    before = takewhile(name.__ne__, nlp.pipe_names)
-    if any(may_set_mentions(nlp.get_pipe_meta(x).assigns, spans_key) for x in before):
+    # Also those that are disabled: spaCy disables what is sourced while it initializes
+    # the others.
+    before = takewhile(name.__ne__, nlp.component_names)
+    finders = [x for x in before if may_set_mentions(nlp.get_pipe_meta(x).assigns, spans_key)]
+    annotating = _find_annotating(nlp)
+    if finders if annotating is None else set(finders).intersection(annotating):
         return
     related = (eg.predicted for eg in get_examples() if get_relations(eg.reference))
     first = list(islice(related, N_DOCS))
-    if first and not any(get_entities(doc, spans_key) for doc in first):
-        warnings.warn(
-            f"{name}: the docs to train on come without entities, and no component before "
-            "it finds any, so there is no pair to learn from. Let "
-            "spacy-relext.EntityCorpus.v1 read the corpora, with the component's "
-            "spans_key; or put a component that finds entities before it, and name that "
-            "in [training.annotating_components]."
+    if not first or any(get_entities(doc, spans_key) for doc in first):
+        return
+    if finders:
+        why = (
+            f"of {', '.join(finders)} before it none is in "
+            "[training.annotating_components]"
         )
+    else:
+        why = "no component before it finds any"
+    warnings.warn(
+        f"{name}: the docs to train on come without entities, and {why}, so there is no "
+        "pair to learn from. Let spacy-relext.EntityCorpus.v1 read the corpora, with the "
+        "component's spans_key; or put a component that finds entities before it, and name "
+        "that in [training.annotating_components], or in `annotates` of nlp.update."
+    )
+
+
+def _find_annotating(nlp: Language) -> Optional[List[str]]:
+    """The components that annotate in training, None where a config does not tell: one
+    that was not made to train this pipeline, as a saved one, or names no data."""
+    config = nlp.config.interpolate()
+    corpus: Dict[str, Any] = config
+    for key in config["training"]["train_corpus"].split("."):
+        corpus = corpus.get(key, {})
+    if nlp.path is not None or corpus.get("path", "") is None:
+        return None
+    return config["training"]["annotating_components"]
 
 
 def warn_without_evidence(name: str, relations: Iterable[Relation]) -> None:

@@ -3,8 +3,9 @@ import warnings
 import pytest
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
+from spacy.training.initialize import init_nlp
 
 from spacy_relext import Pairs, Relation
 from spacy_relext.candidates import configure_entity_types
@@ -100,3 +101,62 @@ def test_docs_to_train_on_without_entities_are_told(before, has_entities, told):
         warnings.simplefilter("always")
         nlp.initialize(lambda: examples)
     assert ["without entities" in str(w.message) for w in caught] == [True] * told
+
+
+def caught_of(call, *args):
+    """What is told of docs without entities."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call(*args)
+    return [str(w.message) for w in caught if "without entities" in str(w.message)]
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A config to train a finder and an extractor with, from data without entities."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("ner")
+    nlp.add_pipe("relation_extractor", config={"model": SMALL})
+    docs = [eg.reference for eg in make_examples(nlp)]
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "train.spacy")
+    config = nlp.config.copy()
+    config["paths"]["train"] = config["paths"]["dev"] = str(tmp_path / "train.spacy")
+    return config
+
+
+@pytest.mark.parametrize(
+    "annotating, told",
+    [
+        ([], "of ner before it none is in [training.annotating_components]"),
+        (["relation_extractor"], "of ner before it none is in"),
+        (["ner"], ""),
+    ],
+)
+def test_finder_that_does_not_annotate_in_training_is_told(config, annotating, told):
+    config["training"]["annotating_components"] = annotating
+    found = caught_of(init_nlp, config)
+    assert len(found) == bool(told) and told in "".join(found)
+
+
+@pytest.mark.parametrize("frozen", [[], ["ner"]])
+def test_sourced_finder_that_annotates_is_enough(config, frozen, tmp_path):
+    """spaCy disables it while it initializes the others."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("ner").add_label("X")
+    nlp.initialize()
+    nlp.to_disk(tmp_path / "source")
+    config["components"]["ner"] = {"source": str(tmp_path / "source")}
+    config["training"].update(annotating_components=["ner"], frozen_components=frozen)
+    assert caught_of(init_nlp, config) == []
+
+
+def test_what_annotates_in_a_loop_of_ones_own_is_not_known(config, tmp_path):
+    """A saved config is that of another training."""
+    config["training"]["annotating_components"] = ["ner"]
+    init_nlp(config).to_disk(tmp_path / "model")
+    nlp = spacy.load(tmp_path / "model")
+    nlp.config["training"]["annotating_components"] = []
+    examples = make_examples(nlp)
+    for eg in examples:
+        eg.predicted.ents = []
+    assert caught_of(nlp.initialize, examples.copy) == []
