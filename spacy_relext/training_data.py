@@ -113,7 +113,8 @@ def warn_without_entities(
     get_examples: Callable[[], Iterable[Example]],
     spans_key: Optional[str] = None,
 ) -> None:
-    """Warn where the first docs with relations have no mentions, and nothing finds any.
+    """Warn where the first docs with relations have no mentions, and nothing finds any; or
+    what finds them in training has no vectors to find them by.
 
     nlp (Language): The pipeline.
     name (str): The component.
@@ -124,9 +125,17 @@ def warn_without_entities(
     # Also those that are disabled: spaCy disables what is sourced while it initializes
     # the others.
     before = takewhile(name.__ne__, nlp.component_names)
-    finders = [x for x in before if may_set_mentions(nlp.get_pipe_meta(x).assigns, spans_key)]
+    finders = [
+        x
+        for x in before
+        if may_set_mentions(nlp.get_pipe_meta(x).assigns, spans_key)
+    ]
     annotating = _find_annotating(nlp)
-    if finders if annotating is None else set(finders).intersection(annotating):
+    if annotating is None:
+        if finders:
+            return
+    elif set(finders).intersection(annotating):
+        _warn_without_vectors(nlp, name, finders, annotating)
         return
     related = (eg.predicted for eg in get_examples() if get_relations(eg.reference))
     first = list(islice(related, N_DOCS))
@@ -157,6 +166,21 @@ def _find_annotating(nlp: Language) -> Optional[List[str]]:
     if nlp.path is not None or corpus.get("path", "") is None:
         return None
     return config["training"]["annotating_components"]
+
+
+def _warn_without_vectors(
+    nlp: Language, name: str, finders: Collection[str], annotating: Collection[str]
+) -> None:
+    """A listener gets zeros where its encoder leaves nothing in the doc."""
+    for encoder, pipe in nlp.components:
+        heard_by = {*getattr(pipe, "listening_components", ())}.intersection(annotating)
+        deaf = [finder for finder in finders if finder in heard_by]
+        if deaf and encoder not in annotating:
+            warnings.warn(
+                f"{name}: {', '.join(deaf)} in [training.annotating_components] listens to "
+                f"{encoder}, which is not there: in training it would find the entities to "
+                f"learn from without its vectors. Name {encoder} as well."
+            )
 
 
 def warn_without_evidence(name: str, relations: Iterable[Relation]) -> None:

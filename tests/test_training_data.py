@@ -103,12 +103,12 @@ def test_docs_to_train_on_without_entities_are_told(before, has_entities, told):
     assert ["without entities" in str(w.message) for w in caught] == [True] * told
 
 
-def caught_of(call, *args):
-    """What is told of docs without entities."""
+def caught_of(call, argument, words="without entities"):
+    """What is told of docs without entities, or in other words."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        call(*args)
-    return [str(w.message) for w in caught if "without entities" in str(w.message)]
+        call(argument)
+    return [str(w.message) for w in caught if words in str(w.message)]
 
 
 @pytest.fixture
@@ -160,3 +160,18 @@ def test_what_annotates_in_a_loop_of_ones_own_is_not_known(config, tmp_path):
     for eg in examples:
         eg.predicted.ents = []
     assert caught_of(nlp.initialize, examples.copy) == []
+
+
+@pytest.mark.parametrize("encoder", [[], ["tok2vec"]])
+def test_finder_that_gets_no_vectors_in_training_is_told(config, encoder):
+    """It listens to an encoder that does not annotate."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tok2vec", config={"model": SMALL["tok2vec"]})
+    listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 32}
+    nlp.add_pipe("ner", config={"model": {"tok2vec": listener}})
+    config["components"].update(nlp.config["components"])
+    config["nlp"]["pipeline"] = ["tok2vec", "ner", "relation_extractor"]
+    config["training"]["annotating_components"] = [*encoder, "ner"]
+    found = caught_of(init_nlp, config, "without its vectors")
+    assert len(found) == (not encoder)
+    assert all("ner in" in text and "Name tok2vec" in text for text in found)
