@@ -128,7 +128,9 @@ def warn_without_entities(
     finders = [
         x
         for x in before
-        if may_set_mentions(nlp.get_pipe_meta(x).assigns, spans_key)
+        if may_set_mentions(
+            nlp.get_pipe_meta(x).assigns, nlp.get_pipe_config(x), spans_key
+        )
     ]
     annotating = _find_annotating(nlp)
     if annotating is None:
@@ -196,12 +198,18 @@ def warn_without_evidence(name: str, relations: Iterable[Relation]) -> None:
         )
 
 
-def may_set_mentions(assigns: Collection[str], spans_key: Optional[str]) -> bool:
+def may_set_mentions(
+    assigns: Collection[str], options: Dict[str, Any], spans_key: Optional[str]
+) -> bool:
     """Whether a component may set what a relation extractor looks at.
 
     assigns (Collection[str]): What it declares that it sets. One of a user's own
         may set anything where it declares nothing.
+    options (Dict[str, Any]): What it is configured with. A `span_ruler` does not declare
+        the entities that it sets with `annotate_ents`.
     spans_key (Optional[str]): Where mentions are.
     RETURNS (bool): False where it declares other things.
     """
-    return not assigns or ("doc.ents" if spans_key is None else "doc.spans") in assigns
+    if spans_key is not None:
+        return not assigns or "doc.spans" in assigns
+    return not assigns or "doc.ents" in assigns or bool(options.get("annotate_ents"))

@@ -85,6 +85,7 @@ def find_nothing(doc):
         (["sentencizer", "test_find_nothing"], False, False),
         # It sets spans, which is not where the extractor looks.
         (["span_ruler"], False, True),
+        (["test_ents_ruler"], False, False),
     ],
 )
 def test_docs_to_train_on_without_entities_are_told(before, has_entities, told):
@@ -92,7 +93,10 @@ def test_docs_to_train_on_without_entities_are_told(before, has_entities, told):
     Language.component("test_find_nothing", func=find_nothing)
     nlp = spacy.blank("en")
     for name in before:
-        nlp.add_pipe(name)
+        if name == "test_ents_ruler":
+            nlp.add_pipe("span_ruler", config={"annotate_ents": True})
+        else:
+            nlp.add_pipe(name)
     nlp.add_pipe("relation_extractor", config={"model": SMALL})
     examples = make_examples(nlp)
     if not has_entities:

@@ -106,7 +106,7 @@ def evaluate(
         finders = _find_entity_components(nlp, nlp.pipe_names, ENTITY_ATTRS)
         gaps = _hand_over(examples, extractors)
     else:
-        finders, gaps = _find_finders(nlp, extractors)
+        finders, gaps = _find_finders(nlp, extractors, examples)
     scorer_cfg = {}
     if train_path is not None:
         scorer_cfg["known_facts"] = _read_facts(nlp, extractors, train_path)
@@ -210,26 +210,37 @@ def _score_curve(
 
 
 def _find_finders(
-    nlp: Language, extractors: Dict[str, RelationExtractor]
+    nlp: Language, extractors: Dict[str, RelationExtractor], examples: List[Example]
 ) -> Tuple[List[str], Dict[str, str]]:
     """The components that find the entities of the extractors. Why one gets none."""
     finders, gaps = set(), {}
     for name, pipe in extractors.items():
         # Only what it looks at: spans are no help to one that reads doc.ents.
-        attr = "doc.ents" if pipe.cfg["spans_key"] is None else "doc.spans"
+        spans_key = pipe.cfg["spans_key"]
+        attr = "doc.ents" if spans_key is None else "doc.spans"
         place = nlp.pipe_names.index(name)
-        before, after = nlp.pipe_names[:place], nlp.pipe_names[place + 1 :]
+        before, later = nlp.pipe_names[:place], nlp.pipe_names[place:]
         found = _find_entity_components(nlp, before, (attr,))
         finders.update(found)
-        if not found:
-            late = _find_entity_components(nlp, after, (attr,))
+        # Not every component declares what it sets, so it has to be seen what they do.
+        if not found and not _has_entities(nlp, later, spans_key, examples):
+            late = _find_entity_components(nlp, later, (attr,))
             gaps[name] = (
-                f"No component before it declares that it sets {attr}, where it looks, and "
-                "without entities there are no candidate pairs. "
+                f"It looks in {_place(spans_key)}, where no component before it sets any, "
+                "and without entities there are no candidate pairs. "
                 + (f"{', '.join(late)} comes too late. " if late else "")
                 + "Try --gold-entities."
             )
     return [name for name in nlp.pipe_names if name in finders], gaps
+
+
+def _has_entities(
+    nlp: Language, later: List[str], spans_key: Optional[str], examples: List[Example]
+) -> bool:
+    """Whether any doc has some before the later components get it."""
+    with nlp.select_pipes(disable=later):
+        docs = nlp.pipe(eg.predicted.copy() for eg in examples)
+        return any(get_entities(doc, spans_key) for doc in docs)
 
 
 def _find_entity_components(
@@ -248,7 +259,8 @@ def _print_entities(gold_entities: bool, finders: List[str]) -> None:
         without = f", without: {names}" if finders else ""
         msg.info(f"Entities: those of the data{without}")
     else:
-        msg.info(f"Entities: those that the pipeline finds ({names})")
+        by = f" ({names})" if finders else ""
+        msg.info(f"Entities: those that the pipeline finds{by}")
 
 
 def _print_scores(scores: Dict[str, Any], key: str) -> None:

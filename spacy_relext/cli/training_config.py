@@ -130,8 +130,10 @@ def _check_reader(
 
 def _may_find(nlp: Language, parts: Dict[str, Dict[str, Any]], key: Optional[str]) -> bool:
     """Whether one of the components may set `doc.ents`, or groups of `doc.spans`."""
-    found = (_find_assigned(nlp, name, part) for name, part in parts.items())
-    return any(may_set_mentions(assigns, key) for assigns in found)
+    return any(
+        may_set_mentions(_find_assigned(nlp, name, part), part, key)
+        for name, part in parts.items()
+    )
 
 
 def _set_sentences(nlp: Language, parts: Dict[str, Dict[str, Any]]) -> List[str]:

@@ -332,6 +332,17 @@ def test_reader_without_entities(
         assert f'spans_key = "{spans_key}"' in text
 
 
+@pytest.mark.parametrize("annotates", [True, False])
+def test_span_ruler_that_sets_entities(tmp_path, config, annotates):
+    """It declares spans alone."""
+    text = CONFIG.replace('["transformer",', '["ruler",')
+    reading = READER.format(annotating='["ruler"]', reader="spacy.Corpus.v1")
+    part = '\n[components.ruler]\nfactory = "span_ruler"\n'
+    config.write_text(f"{text}{reading}{part}annotate_ents = {json.dumps(annotates)}")
+    _, text = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+    assert ("would get no entities" in text) != annotates
+
+
 def test_filled_in_reader(tmp_path, config):
     """A config without a reader gets spaCy's, which hands no entities over."""
     _, text = debug(tmp_path, clean(), clean(5, 50), "--config", config)

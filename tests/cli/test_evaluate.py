@@ -9,6 +9,7 @@ import pytest
 import spacy
 import srsly
 from spacy.cli import app
+from spacy.language import Language
 from spacy.tokens import DocBin, Span
 from typer.testing import CliRunner
 
@@ -105,6 +106,26 @@ def test_entities_that_the_pipeline_finds(model, data, tmp_path):
     result = run(tmp_path / "model", data, "-G", "--output", tmp_path / "metrics.json")
     assert "without: entity_ruler" in result.output
     assert json.loads((tmp_path / "metrics.json").read_text())["rels_f"] == 1
+
+
+@pytest.mark.parametrize("finder", ["span_ruler", "test_set_ada"])
+def test_entities_that_no_component_declares(finder, model, data, tmp_path):
+    """Neither a span_ruler does that sets entities, nor one that declares nothing."""
+    Language.component("test_set_ada", func=set_ada)
+    nlp = spacy.load(model)
+    options = {"annotate_ents": True} if finder == "span_ruler" else {}
+    added = nlp.add_pipe(finder, first=True, config=options)
+    if options:
+        added.add_patterns([{"pattern": "Ada", "label": "PER"}])
+    nlp.to_disk(tmp_path)
+    result = run(tmp_path, data)
+    assert "Entities: those that the pipeline finds" in result.output
+    assert "Entities: none" not in result.output
+
+
+def set_ada(doc):
+    doc.ents = [Span(doc, i, i + 1, "PER") for i in range(len(doc)) if doc[i].text == "Ada"]
+    return doc
 
 
 def test_entities_that_come_too_late(model, data, tmp_path):
