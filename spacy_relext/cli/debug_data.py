@@ -100,10 +100,10 @@ def debug_data(
     code_path (Optional[Path]): Python file to import first.
     RETURNS (Dict[str, Any]): What `inspect_corpus` finds as `train` and `dev`;
         `unseen_labels`, those of dev alone; `absent_labels`, those that the config gives
-        and neither has; `other_labels`, those that it does not give; `unknown_symmetric`,
-        those of `symmetric_labels` that are none of the component's; `shared_texts`; the
-        `window`; and of the config `missing`, `stand_ins` and `unread_labels`,
-        see `TrainingConfig`.
+        and neither has; `other_labels`, those that it does not give; `lacked_labels`, those
+        that a sourced component does not have; `unknown_symmetric`, those of
+        `symmetric_labels` that are none of the component's; `shared_texts`; the `window`;
+        and of the config `missing`, `stand_ins` and `unread_labels`, see `TrainingConfig`.
     RAISES (ValueError): Where there is no such component in the config, or a corpus can't
         be read or has no docs.
     """
@@ -137,6 +137,11 @@ def debug_data(
     # Where the labels are not there yet, any may be one.
     found["unknown_symmetric"] = [] if config.unread_labels else sorted(unknown)
     found["unread_labels"] = config.unread_labels
+    found["lacked_labels"] = (
+        []
+        if config.source_labels is None
+        else sorted(set.union(*labels).difference(config.source_labels))
+    )
     found["window"] = setup.window
     found["missing"] = config.missing
     found["stand_ins"] = config.stand_ins

@@ -20,6 +20,13 @@ LABELS = (
         "not learnt, and all missed unless `labels` of the scorer leaves them out.",
     ),
     (
+        "lacked_labels",
+        "Labels in the data that the sourced component does not have",
+        "not learnt, be they given in [initialize] or not, and all missed unless `labels` "
+        "of the scorer leaves them out. To start from it with other labels: "
+        "spacy-relext.carry_over.v1.",
+    ),
+    (
         "unknown_symmetric",
         "symmetric_labels that are none of the component's labels",
         "the training will stop at that. Are they spelt as in the data?",

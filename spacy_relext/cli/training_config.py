@@ -29,6 +29,8 @@ class TrainingConfig(NamedTuple):
     labels (Optional[List[str]]): Those that [initialize] gives the component, None where
         it collects them from the training data.
     unread_labels (str): Why it is not known what labels it gives, "" where it is.
+    source_labels (Optional[List[str]]): Those of a component that was trained before, None
+        where it was not, or its pipeline is no folder to read them from.
     """
 
     nlp: Language
@@ -37,6 +39,7 @@ class TrainingConfig(NamedTuple):
     missing: Dict[str, str]
     labels: Optional[List[str]] = None
     unread_labels: str = ""
+    source_labels: Optional[List[str]] = None
 
 
 def read_training_config(path: Path, component: str) -> TrainingConfig:
@@ -69,7 +72,8 @@ def read_training_config(path: Path, component: str) -> TrainingConfig:
     names = names[: names.index(component)] if component in names else names
     before = {name: components.get(name, {}) for name in names}
     initialize = config.get("initialize", {}).get("components", {}).get(component, {})
-    labels, unread_labels = _read_labels(initialize)
+    # One that was trained before is not initialized.
+    labels, unread_labels = _read_labels({} if "source" in found else initialize)
     config["nlp"]["pipeline"] = []
     # What the components load is not there yet, perhaps.
     config["components"], config["initialize"] = {}, {}
@@ -89,7 +93,10 @@ def read_training_config(path: Path, component: str) -> TrainingConfig:
                 if why and not _may_find(nlp, finders, value):
                     missing[f"{name} of {data}"] = why
     stand_ins = _set_sentences(nlp, annotating)
-    return TrainingConfig(nlp, setup, stand_ins, missing, labels, unread_labels)
+    source_labels = _read_source_labels(component, found)
+    return TrainingConfig(
+        nlp, setup, stand_ins, missing, labels, unread_labels, source_labels
+    )
 
 
 def _read_labels(initialize: Dict[str, Any]) -> Tuple[Optional[List[str]], str]:
@@ -99,6 +106,12 @@ def _read_labels(initialize: Dict[str, Any]) -> Tuple[Optional[List[str]], str]:
     # The file may be written later, or its path be given with the training.
     except (ValueError, OSError) as error:
         return None, " ".join(str(error).split())
+
+
+def _read_source_labels(name: str, part: Dict[str, Any]) -> Optional[List[str]]:
+    """The labels of a component of a saved pipeline, None where they are not there."""
+    path = Path(part.get("source") or "", part.get("component", name), "cfg")
+    return srsly.read_json(path).get("labels") if path.is_file() else None
 
 
 def _find_window(config: Dict[str, Any]) -> Optional[int]:

@@ -251,6 +251,29 @@ def test_labels_that_are_not_there_yet(tmp_path, config, part, told):
     assert ("in [initialize] can't be read" in text) == told
 
 
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize(
+    "labels, told",
+    [(["LEFT", "MET", "SAW"], ""), (["LEFT"], "MET: not learnt"), (None, "")],
+)
+def test_labels_that_a_sourced_component_lacks(tmp_path, config, labels, told, given):
+    """It is not initialized, whatever [initialize] says."""
+    if labels is not None:
+        (tmp_path / "model" / "first").mkdir(parents=True)
+        cfg = tmp_path / "model" / "first" / "cfg"
+        cfg.write_text(json.dumps({"labels": labels}))
+    before = CONFIG.split("[components.relation_extractor]")[0]
+    source = json.dumps(str(tmp_path / "model"))
+    part = f'[components.relation_extractor]\nsource = {source}\ncomponent = "first"\n'
+    initialize = f'{INITIALIZE}labels = ["LEFT", "Met"]' if given else ""
+    config.write_text(before + part + initialize)
+    met = make("Bo met Al .", PEOPLE, [(0, 1, "MET")])
+    result, text = debug(tmp_path, [*clean(), met], clean(5, 50), "--config", config)
+    assert result.exit_code == 0, result.output
+    assert told in text and ("spacy-relext.carry_over.v1" in text) == bool(told)
+    assert "[initialize] that no relation has" not in text
+
+
 SENTENCES = """
 [training]
 annotating_components = ["sentences"]
