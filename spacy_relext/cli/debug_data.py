@@ -103,7 +103,8 @@ def debug_data(
         and neither has; `other_labels`, those that it does not give; `lacked_labels`, those
         that a sourced component does not have; `unknown_symmetric`, those of
         `symmetric_labels` that are none of the component's; `shared_texts`; the `window`;
-        and of the config `missing`, `stand_ins` and `unread_labels`, see `TrainingConfig`.
+        and of the config `missing`, `stand_ins`, `unread_labels` and `flattered`, see
+        `TrainingConfig`.
     RAISES (ValueError): Where there is no such component in the config, or a corpus can't
         be read or has no docs.
     """
@@ -145,6 +146,7 @@ def debug_data(
     found["window"] = setup.window
     found["missing"] = config.missing
     found["stand_ins"] = config.stand_ins
+    found["flattered"] = list(config.flattered)
     return found
 
 

@@ -50,6 +50,13 @@ def find_problems(found: Dict[str, Any]) -> Iterator[Problem]:
             f"{why} Where the pipeline finds them, the component that does must stand "
             "before the extractor and be named in annotating_components.",
         )
+    for name in found["flattered"]:
+        yield (
+            f"{name} is given the entities of dev that it is to find",
+            "It keeps them, so its scores would be those of the answers, and those of the "
+            "relations too good. Let spacy.Corpus.v1 read the corpora, and name the "
+            "component in annotating_components.",
+        )
     for name in ("train", "dev"):
         yield from _find_in_corpus(name, found[name], found["window"])
     yield from _find_in_labels(found)

@@ -1,7 +1,7 @@
 """What a config says of a relation extractor that is to be trained."""
 
 from pathlib import Path
-from typing import Any, Collection, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import srsly
 from spacy.language import Language
@@ -12,6 +12,8 @@ from ..corpus import find_clusters_prefix
 from ..inspection import Setup
 from ..training_data import may_set_mentions
 
+# Of spaCy's components those that keep the entities that they are given.
+KEEPERS = ("ner", "beam_ner")
 ENTITY_READER = "spacy-relext.EntityCorpus.v1"
 # spaCy's own, which `init fill-config` fills in.
 PLAIN_READER = "spacy.Corpus.v1"
@@ -31,6 +33,8 @@ class TrainingConfig(NamedTuple):
     unread_labels (str): Why it is not known what labels it gives, "" where it is.
     source_labels (Optional[List[str]]): Those of a component that was trained before, None
         where it was not, or its pipeline is no folder to read them from.
+    flattered (Sequence[str]): Components that are trained to find the entities of dev, and
+        are given them.
     """
 
     nlp: Language
@@ -40,6 +44,7 @@ class TrainingConfig(NamedTuple):
     labels: Optional[List[str]] = None
     unread_labels: str = ""
     source_labels: Optional[List[str]] = None
+    flattered: Sequence[str] = ()
 
 
 def read_training_config(path: Path, component: str) -> TrainingConfig:
@@ -69,6 +74,7 @@ def read_training_config(path: Path, component: str) -> TrainingConfig:
         pairs = keep_all
     setup = Setup(pairs, **options)
     names = config["nlp"].get("pipeline", [])
+    keepers = [x for x in names if _get_factory(x, components.get(x, {})) in KEEPERS]
     names = names[: names.index(component)] if component in names else names
     before = {name: components.get(name, {}) for name in names}
     initialize = config.get("initialize", {}).get("components", {}).get(component, {})
@@ -93,9 +99,20 @@ def read_training_config(path: Path, component: str) -> TrainingConfig:
                 if why and not _may_find(nlp, finders, value):
                     missing[f"{name} of {data}"] = why
     stand_ins = _set_sentences(nlp, annotating)
-    source_labels = _read_source_labels(component, found)
+    _, reader = _find_reader(nlp.config, "dev")
+    flattered = []
+    if reader.get("@readers") == ENTITY_READER and reader.get("spans_key") is None:
+        frozen = nlp.config["training"]["frozen_components"]
+        flattered = [name for name in keepers if name not in frozen]
     return TrainingConfig(
-        nlp, setup, stand_ins, missing, labels, unread_labels, source_labels
+        nlp,
+        setup,
+        stand_ins,
+        missing,
+        labels,
+        unread_labels,
+        _read_source_labels(component, found),
+        flattered,
     )
 
 
@@ -126,10 +143,7 @@ def _check_reader(
 ) -> str:
     """Why a reader does not hand over what the component looks for, "" where it does or
     that is not known."""
-    corpus = config["training"][f"{data}_corpus"]
-    reader: Dict[str, Any] = config
-    for key in corpus.split("."):
-        reader = reader.get(key, {})
+    corpus, reader = _find_reader(config, data)
     name, given = reader.get("@readers"), reader.get(option)
     setting = f"{option} = {srsly.json_dumps(wanted)}"
     if name == PLAIN_READER:
@@ -139,6 +153,15 @@ def _check_reader(
         found = f"{option} = {srsly.json_dumps(given)}"
         return f"{name} of [{corpus}] has {found}, the component needs {setting}."
     return ""
+
+
+def _find_reader(config: Dict[str, Any], data: str) -> Tuple[str, Dict[str, Any]]:
+    """The section that reads "train" or "dev", and what is in it."""
+    corpus = config["training"][f"{data}_corpus"]
+    reader = config
+    for key in corpus.split("."):
+        reader = reader.get(key, {})
+    return corpus, reader
 
 
 def _may_find(nlp: Language, parts: Dict[str, Dict[str, Any]], key: Optional[str]) -> bool:
@@ -165,6 +188,10 @@ def _set_sentences(nlp: Language, parts: Dict[str, Dict[str, Any]]) -> List[str]
 
 def _find_assigned(nlp: Language, name: str, part: Dict[str, Any]) -> Collection[str]:
     """What a component declares that it sets, nothing where that is not known."""
-    # One of another pipeline has the name of its factory there, as a rule.
-    factory = part.get("factory") or part.get("component") or name
+    factory = _get_factory(name, part)
     return nlp.get_factory_meta(factory).assigns if nlp.has_factory(factory) else ()
+
+
+def _get_factory(name: str, part: Dict[str, Any]) -> str:
+    # One of another pipeline has the name of its factory there, as a rule.
+    return part.get("factory") or part.get("component") or name

@@ -355,6 +355,32 @@ def test_reader_without_entities(
         assert f'spans_key = "{spans_key}"' in text
 
 
+@pytest.mark.parametrize(
+    "pipeline, reader, option, frozen, told",
+    [
+        (["ner", "relation_extractor"], ENTITIES, "", [], True),
+        (["relation_extractor", "ner"], ENTITIES, "", [], True),
+        (["ner", "relation_extractor"], "spacy.Corpus.v1", "", [], False),
+        # Not what it looks for.
+        (["ner", "relation_extractor"], ENTITIES, 'spans_key = "sc"', [], False),
+        # It is not there to learn.
+        (["ner", "relation_extractor"], ENTITIES, "", ["ner"], False),
+        (["relation_extractor"], ENTITIES, "", [], False),
+    ],
+)
+def test_reader_that_gives_an_ner_the_answers(
+    tmp_path, config, pipeline, reader, option, frozen, told
+):
+    text = CONFIG.replace('["transformer", "relation_extractor"]', json.dumps(pipeline))
+    reading = READER.format(annotating='["ner"]', reader=ENTITIES)
+    reading = reading.replace("spacy.Corpus.v1", reader)
+    reading = reading.replace("path = null", f"path = null\n{option}")
+    frozen = f"[training]\nfrozen_components = {json.dumps(frozen)}"
+    config.write_text(text + reading.replace("[training]", frozen))
+    _, text = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+    assert ("ner is given the entities of dev" in text) == told
+
+
 @pytest.mark.parametrize("annotates", [True, False])
 def test_span_ruler_that_sets_entities(tmp_path, config, annotates):
     """It declares spans alone."""
