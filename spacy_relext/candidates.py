@@ -132,7 +132,9 @@ def configure_entity_types(
     is that of its first mention.
 
     allowed (Optional[List[List[str]]]): Pairs of a head and a tail type; None to learn
-        them from the relations of the training data at initialize.
+        them from the relations of the training data at initialize. These are types of
+        the annotation: where a component finds the entities and names their types
+        otherwise, no pair is a candidate.
     RAISES (ValueError): Where `allowed` is not a list of pairs, or an empty one.
     """
     return EntityTypes(allowed)
