@@ -136,10 +136,13 @@ class RelationExtractor(TrainablePipe):
 
         label (str): The label.
         RETURNS (int): 0 if the label is already present, otherwise 1.
-        RAISES (ValueError): Where the model's size is fixed already.
+        RAISES (ValueError): Where it is empty or no string, or the model's size is fixed
+            already.
         """
         if not isinstance(label, str):
             raise ValueError(Errors.E187)
+        if not label:
+            raise ValueError(f"{self.name}: a label must not be empty")
         if label in self.labels:
             return 0
         if self._is_initialized:
@@ -282,9 +285,11 @@ class RelationExtractor(TrainablePipe):
         nlp (Optional[Language]): The pipeline.
         labels (Optional[List[str]]): The labels, as `spacy init labels` keeps
             them; None to collect them from the examples.
-        RAISES (ValueError): Where there is no label, or a symmetric label is none
-            of the labels.
+        RAISES (ValueError): Where the labels are no list, there is none, or a symmetric
+            label is none of them.
         """
+        if isinstance(labels, str):
+            raise ValueError(f"{self.name}: labels must be a list, found: {labels!r}")
         validate_get_examples(get_examples, "RelationExtractor.initialize")
         relations, sample = read_examples(
             get_examples(), self.grouping, self.cfg["spans_key"]

@@ -86,9 +86,10 @@ def select_relations(
     selected = [relation for relation in relations if relation.label in labels]
     if not selected:
         found = sorted({relation.label for relation in relations})
+        given = f"the labels are {', '.join(labels)}" if labels else "no labels are given"
         problem = (
-            f"{name}: the labels are {', '.join(labels)}, but the relations of the "
-            f"training data have the labels {', '.join(found)}"
+            f"{name}: {given}, but the relations of the training data have "
+            f"the labels {', '.join(found)}"
             if found
             else f"{name}: the training data have no relations in doc._.relations. If they "
             "were written as .spacy files, was it with DocBin(store_user_data=True)? "

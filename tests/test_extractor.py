@@ -556,6 +556,21 @@ def test_labels_can_be_given_but_not_added_later():
     assert pipe.add_label("EARLY") == 0
 
 
+@pytest.mark.parametrize(
+    "labels, message",
+    [
+        ("SPOUSE", "relation_extractor: labels must be a list, found: 'SPOUSE'"),
+        ([], "no labels are given, but the relations of .* FOUNDED, SPOUSE"),
+        (["SPOUSE", ""], "relation_extractor: a label must not be empty"),
+    ],
+)
+def test_labels_that_are_none(labels, message):
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe("relation_extractor", config={"model": SMALL})
+    with pytest.raises(ValueError, match=message):
+        pipe.initialize(lambda: make_examples(nlp), nlp=nlp, labels=labels)
+
+
 def test_learns_entity_types_of_its_own_labels_alone():
     nlp = spacy.blank("en")
     config = {"model": SMALL, "pairs": {"@misc": "spacy-relext.entity_types.v1"}}
