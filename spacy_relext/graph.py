@@ -5,15 +5,17 @@ import csv
 from collections import Counter, defaultdict
 from hashlib import sha256
 from importlib import import_module
+from itertools import chain, product
 from pathlib import Path
 from types import ModuleType
 from typing import (
     TYPE_CHECKING,
     Any,
-    Collection,
     Dict,
+    FrozenSet,
     Iterable,
     Iterator,
+    List,
     Mapping,
     NamedTuple,
     Optional,
@@ -22,7 +24,7 @@ from typing import (
     Tuple,
 )
 
-from .grouping import read_ids
+from .grouping import check_separator, read_ids
 from .iri import complete_prefixes, make_iri, make_name_iri
 from .records import EntityRecord, Record, get_mention_ids, make_writable
 
@@ -36,6 +38,7 @@ COLUMNS = (
     "head head_name head_type relation label tail tail_name tail_type symmetric score "
     "document start end sentence"
 ).split()
+ROLES = ("head", "tail")
 
 
 class Node(NamedTuple):
@@ -68,11 +71,16 @@ def get_edges(
     *,
     prefixes: Optional[Mapping[str, str]] = None,
     min_score: float = 0.0,
+    separator: Optional[str] = None,
 ) -> Iterator[Edge]:
-    """The edges of the graph, one for each sentence that tells of a relation. Mentions
-    that are linked are one node where their `kb_id` is the same; others where their type
-    and their name are, but for case, width and spaces. An entity with many mentions is the
-    node of the longest that is linked, or of the longest where none is.
+    """The edges of the graph, one for each sentence that tells of a relation. Entities
+    that are linked are one node where their id is the same; others where their type and
+    the name that is longest are, but for case, width and spaces.
+
+    The id of an entity is that which most of its mentions have; those of another entity
+    as well count only where there are no others. Of several such ids it is the one with
+    the fewest mentions in the doc, and then that of the longest mention. Where this mention
+    has several of them, as "D1|D2" alone, the relation is told of each.
 
     An id, label or type may be an IRI (`http://dbpedia.org/resource/Graz`), or begin with
     the name of a prefix and a colon (`dbr:Graz`); all others get the prefix of their kind.
@@ -81,40 +89,43 @@ def get_edges(
     prefixes (Optional[Mapping[str, str]]): What IRIs begin with, by name. In addition to,
         or in place of, `spacy_relext.iri.PREFIXES`.
     min_score (float): Relations with a lower score are left out.
+    separator (Optional[str]): What stands between the ids of a mention of several
+        entities, as it was given to `group_by_kb_id`. None where that does not occur.
     YIELDS (Edge): The edges. Of two of one label between the same nodes in one sentence
         there is the better one only.
-    RAISES (ValueError): Where a prefix is no IRI.
+    RAISES (ValueError): Where a prefix is no IRI, or `separator` is empty.
     """
+    check_separator("get_edges", separator)
     prefixes = complete_prefixes(prefixes)
     for record in records:
         text, document = record["text"], make_iri(record["id"], "document", prefixes)
-        entities = {entity["id"]: entity for entity in record["entities"]}
-        nodes = {id_: _as_node(entity, prefixes) for id_, entity in entities.items()}
+        nodes = _find_nodes(record, separator, prefixes)
         seen: Set[Tuple[str, str, str, int, int]] = set()
         for rel in sorted(record["relations"], key=_get_score, reverse=True):
-            heads, tails = (get_mention_ids(rel, role) for role in ("head", "tail"))
-            head = nodes[_find_main_mention(heads, tails, entities)]
-            tail = nodes[_find_main_mention(tails, heads, entities)]
-            if rel["symmetric"] and tail.iri < head.iri:
-                head, tail = tail, head
+            if rel["score"] < min_score:
+                break
             iri = make_iri(rel["label"], "relation", prefixes)
             start, end = rel["sentence"]["start"], rel["sentence"]["end"]
-            key = head.iri, iri, tail.iri, start, end
-            if rel["score"] < min_score or key in seen:
-                continue
-            seen.add(key)
-            yield Edge(
-                head=head,
-                relation=iri,
-                label=make_writable(rel["label"]),
-                tail=tail,
-                symmetric=rel["symmetric"],
-                score=rel["score"],
-                document=document,
-                start=start,
-                end=end,
-                sentence=make_writable(text[start:end]),
-            )
+            heads, tails = (nodes[frozenset(get_mention_ids(rel, role))] for role in ROLES)
+            for head, tail in _pair(heads, tails):
+                if rel["symmetric"] and tail.iri < head.iri:
+                    head, tail = tail, head
+                key = head.iri, iri, tail.iri, start, end
+                if key in seen:
+                    continue
+                seen.add(key)
+                yield Edge(
+                    head=head,
+                    relation=iri,
+                    label=make_writable(rel["label"]),
+                    tail=tail,
+                    symmetric=rel["symmetric"],
+                    score=rel["score"],
+                    document=document,
+                    start=start,
+                    end=end,
+                    sentence=make_writable(text[start:end]),
+                )
 
 
 def build_rdf(
@@ -218,7 +229,7 @@ def write_csv(edges: Iterable[Edge], file: TextIO) -> int:
     writer.writeheader()
     for edge in edges:
         row: Dict[str, Any] = edge._asdict()
-        for role in ("head", "tail"):
+        for role in ROLES:
             node = row[role]
             row.update({role: node.iri, f"{role}_name": node.name, f"{role}_type": node.type})
         writer.writerow(row)
@@ -230,26 +241,57 @@ def _get_score(relation: Mapping[str, Any]) -> float:
     return relation["score"]
 
 
-def _find_main_mention(
-    ids: Iterable[int], others: Collection[int], entities: Mapping[int, EntityRecord]
-) -> int:
-    """Of the mentions of an entity the one that names it, and not another as well."""
+def _find_nodes(
+    record: Record, separator: Optional[str], prefixes: Mapping[str, str]
+) -> Dict[FrozenSet[int], List[Node]]:
+    """The nodes of the entities of a doc, each told by the ids of its mentions: one, or
+    several where it can't be told which of them it is."""
+    mentions = {mention["id"]: mention for mention in record["entities"]}
+    links = {id_: set(read_ids(x["kb_id"], separator)) for id_, x in mentions.items()}
+    n_mentions = Counter(chain.from_iterable(links.values()))
+    entities = {
+        frozenset(get_mention_ids(rel, role)) for rel in record["relations"] for role in ROLES
+    }
+    entities_of: Dict[int, List[FrozenSet[int]]] = defaultdict(list)
+    for entity in entities:
+        for id_ in entity:
+            entities_of[id_].append(entity)
 
-    def rank(id_: int) -> Tuple[bool, bool, int]:
-        entity = entities[id_]
-        return id_ not in others, _is_linked(entity), len(entity["text"])
+    def find(entity: FrozenSet[int]) -> List[Node]:
+        ids = [id_ for id_ in sorted(entity) if links[id_]] or sorted(entity)
+        # A relation that is given for a part of the mentions makes no other entity of it.
+        own = [
+            id_
+            for id_ in ids
+            if all(other <= entity or other >= entity for other in entities_of[id_])
+        ]
+        ids = own or ids
+        n_here = Counter(chain.from_iterable(links[id_] for id_ in ids))
+        ranks = {kb_id: (n, -n_mentions[kb_id]) for kb_id, n in n_here.items()}
+        highest = max(ranks.values(), default=None)
+        best = {kb_id for kb_id, rank in ranks.items() if rank == highest}
 
-    return max(ids, key=rank)
+        def rank_name(id_: int) -> Tuple[bool, int, int]:
+            length = len(mentions[id_]["text"])
+            return not best.isdisjoint(links[id_]), -len(links[id_]), length
+
+        main = max(ids, key=rank_name)
+        kb_ids = sorted(best & links[main]) or [""]
+        return [_as_node(mentions[main], kb_id, prefixes) for kb_id in kb_ids]
+
+    return {entity: find(entity) for entity in entities}
 
 
-def _is_linked(entity: EntityRecord) -> bool:
-    return bool(read_ids(entity["kb_id"]))
+def _pair(heads: Iterable[Node], tails: Iterable[Node]) -> List[Tuple[Node, Node]]:
+    """Heads with tails, and none with itself where there is another."""
+    pairs = list(product(heads, tails))
+    return [(head, tail) for head, tail in pairs if head.iri != tail.iri] or pairs
 
 
-def _as_node(entity: EntityRecord, prefixes: Mapping[str, str]) -> Node:
-    name, type_ = make_writable(entity["text"]), make_writable(entity["label"])
-    kb_id = make_writable(entity["kb_id"])
-    if _is_linked(entity):
+def _as_node(mention: EntityRecord, kb_id: str, prefixes: Mapping[str, str]) -> Node:
+    name, type_ = make_writable(mention["text"]), make_writable(mention["label"])
+    kb_id = make_writable(kb_id)
+    if kb_id:
         return Node(make_iri(kb_id, "kb", prefixes), name, type_, kb_id)
     return Node(make_name_iri(type_, name, prefixes), name, type_, "")
 

@@ -41,7 +41,7 @@ def configure_group_by_kb_id(separator: Optional[str] = None) -> Grouping:
         that does not occur.
     RAISES (ValueError): Where `separator` is empty.
     """
-    check_separator("group_by_kb_id", separator)
+    check_separator("spacy-relext.group_by_kb_id.v1", separator)
     return partial(group_by_kb_id, separator=separator)
 
 
@@ -223,14 +223,12 @@ def read_ids(kb_id: str, separator: Optional[str] = None) -> List[str]:
 def check_separator(name: str, separator: Optional[str]) -> None:
     """Check that ids can be told apart.
 
-    name (str): What was given the separator, as it is registered.
+    name (str): What was given the separator.
     separator (Optional[str]): The separator.
     RAISES (ValueError): Where it is empty.
     """
     if separator == "":
-        raise ValueError(
-            f"spacy-relext.{name}.v1: separator must not be empty; null for none"
-        )
+        raise ValueError(f"{name}: separator must not be empty; leave it out for none")
 
 
 def _group(keyed: Iterable[Tuple[Span, Iterable[Hashable]]]) -> List[List[Span]]:

@@ -68,6 +68,75 @@ def test_a_mention_of_both_entities_names_neither():
     assert edge.head.iri.endswith("/Q1") and edge.tail.iri.endswith("/Q2")
 
 
+def find_ends(kb_ids, ends, separator="|"):
+    """The ids of heads and tails in a doc of mentions with ids, several joined by "|". An
+    end is given as the numbers of the mentions of an entity."""
+    mentions = [entity(i, f"called {kb_id}", "X", kb_id) for i, kb_id in enumerate(kb_ids)]
+    told = [
+        {**relation(head[0], tail[0], str(i)), "head_mentions": head, "tail_mentions": tail}
+        for i, (head, tail) in enumerate(ends)
+    ]
+    edges = get_edges([record(mentions, told)], separator=separator)
+    return [(edge.head.kb_id, edge.tail.kb_id) for edge in edges]
+
+
+@pytest.mark.parametrize("separator", ["|", None])
+def test_entities_with_a_mention_in_common_are_two_nodes(separator):
+    kb_ids = ["A", "B", "A|B", "A|B", "Z"]
+    ends = [([0, 2, 3], [4]), ([1, 2, 3], [4])]
+    assert find_ends(kb_ids, ends, separator) == [("A", "Z"), ("B", "Z")]
+
+
+@pytest.mark.parametrize(
+    "kb_ids, expected",
+    [
+        (["A", "A|B"], ["A"]),
+        (["B|A", "C|A", "D"], ["A"]),
+        (["B", "A", "A"], ["A"]),
+        (["A|B", "A|B|C"], ["A", "B"]),
+        (["A|B"], ["A", "B"]),
+        # The longest mention, of those of one id.
+        (["A", "BB", "A|BB"], ["BB"]),
+        (["", "A|A"], ["A"]),
+        ([" A | NIL "], ["A"]),
+        (["", "NIL"], [""]),
+    ],
+)
+def test_the_ids_of_an_entity(kb_ids, expected):
+    """What its mentions have in common; each where that can't be told."""
+    head = list(range(len(kb_ids)))
+    found = find_ends([*kb_ids, "Z"], [(head, [len(kb_ids)])])
+    assert found == [(id_, "Z") for id_ in expected]
+
+
+def test_an_id_that_has_a_mention_elsewhere_is_another_entity():
+    """Also where no relation is told of that."""
+    assert find_ends(["A|B", "B", "Z"], [([0], [2])]) == [("A", "Z")]
+
+
+def test_a_mention_without_an_id_does_not_say_that_there_is_none():
+    ends = [([0, 1], [3]), ([1, 2], [3])]
+    assert find_ends(["", "A", "B", "Z"], ends) == [("A", "Z"), ("B", "Z")]
+
+
+def test_an_entity_is_not_its_own_other_end():
+    assert find_ends(["A|B", "A|B"], [([0], [1])]) == [("A", "B"), ("B", "A")]
+    assert find_ends(["A", "A"], [([0], [1])]) == [("A", "A")]
+
+
+def test_a_part_of_the_mentions_is_no_other_entity():
+    """As where a relation is given for a mention alone."""
+    mentions = [entity(0, "Ada Lund"), entity(1, "Lund"), entity(2, "Bo")]
+    whole = {**relation(0, 2), "head_mentions": [0, 1], "tail_mentions": [2]}
+    edges = get_edges([record(mentions, [whole, relation(0, 2, "HIRED")])])
+    assert [edge.head.name for edge in edges] == ["Ada Lund"] * 2
+
+
+def test_an_empty_separator_is_named():
+    with pytest.raises(ValueError, match="separator must not be empty"):
+        list(get_edges([], separator=""))
+
+
 def test_same_name_of_two_types():
     made = [entity(0, "Paris"), entity(1, "Paris", "PLACE")]
     [edge] = get_edges([record(made, [relation(0, 1, "BORN_IN")])])

@@ -142,7 +142,7 @@ def create_mask_entities_augmenter(
         lacks {label} or has whitespace around it.
     """
     _check_shares("mask_entities", level=level, entity_share=entity_share)
-    check_separator("mask_entities", separator)
+    check_separator("spacy-relext.mask_entities.v1", separator)
     if "{label}" not in template or template != template.strip():
         raise ValueError(
             "spacy-relext.mask_entities.v1: template must hold {label} and have no "
@@ -196,7 +196,7 @@ def create_replace_entities_augmenter(
         at the path and, when called, where the corpus has no entities.
     """
     _check_shares("replace_entities", level=level, entity_share=entity_share)
-    check_separator("replace_entities", separator)
+    check_separator("spacy-relext.replace_entities.v1", separator)
     names = Names(path, spans_key, separator)
 
     def replace_entities(nlp: Language, doc: Doc) -> List[Edit]:

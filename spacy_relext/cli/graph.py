@@ -33,6 +33,7 @@ def graph_cli(
     output: Optional[Path] = typer.Option(None, "--output", "-o", help="Output file; by default the first input's name with the format as its end", dir_okay=False),
     prefix: List[str] = typer.Option([], "--prefix", "-p", help=f"NAME=IRI, once or more: what IRIs begin with. Names that have a default: {', '.join(PREFIXES)}"),
     min_score: float = typer.Option(0.0, "--min-score", "-s", help="Leave relations with a lower score out", min=0.0, max=1.0),
+    separator: Optional[str] = typer.Option(None, "--separator", "-S", help="What stands between the ids of a mention of several entities, such as |"),
     # fmt: on
 ) -> None:
     """Build a knowledge graph from extracted relations.
@@ -44,7 +45,12 @@ def graph_cli(
     try:
         prefixes = _parse_prefixes(prefix)
         found = graph(
-            inputs, output, format=format.value, prefixes=prefixes, min_score=min_score
+            inputs,
+            output,
+            format=format.value,
+            prefixes=prefixes,
+            min_score=min_score,
+            separator=separator,
         )
     except (ImportError, ValueError, OSError) as error:
         msg.fail("No graph built", str(error), exits=1)
@@ -58,6 +64,7 @@ def graph(
     format: str = "ttl",
     prefixes: Optional[Mapping[str, str]] = None,
     min_score: float = 0.0,
+    separator: Optional[str] = None,
 ) -> str:
     """Build a knowledge graph from extracted relations, see `spacy_relext.graph`.
 
@@ -66,14 +73,18 @@ def graph(
     format (str): `ttl`, `graphml` or `csv`.
     prefixes (Optional[Mapping[str, str]]): What IRIs begin with, by name.
     min_score (float): Relations with a lower score are left out.
+    separator (Optional[str]): What stands between the ids of a mention of several
+        entities. None where that does not occur.
     RETURNS (str): How large it is.
-    RAISES (ValueError): On a line that is no record, a prefix that is no IRI, or an output
-        that is an input. Nothing is written then.
+    RAISES (ValueError): On a line that is no record, a prefix that is no IRI, an empty
+        separator, or an output that is an input. Nothing is written then.
     RAISES (ImportError): Where the format needs a package that is not there.
     """
     check_apart(inputs, output)
     records = _watch_ids(chain.from_iterable(map(load_records, inputs)))
-    edges = get_edges(records, prefixes=prefixes, min_score=min_score)
+    edges = get_edges(
+        records, prefixes=prefixes, min_score=min_score, separator=separator
+    )
     output.parent.mkdir(parents=True, exist_ok=True)
     if Format(format) is Format.ttl:
         rdf = build_rdf(edges, prefixes)

@@ -55,6 +55,9 @@ def test_options(records, tmp_path):
     assert result.exit_code == 0 and "https://kb.test/Q1" in output.read_text()
     result = graph(records, *options, "--min-score", 0.8)
     assert result.exit_code == 0 and len(output.read_text().splitlines()) == 1
+    records.write_text(json.dumps(RECORD).replace("Q1", "Q1/Q2") + "\n")
+    result = graph(records, *options, "--separator", "/")
+    assert result.exit_code == 0 and len(output.read_text().splitlines()) == 3
 
 
 @pytest.mark.parametrize(
@@ -62,6 +65,7 @@ def test_options(records, tmp_path):
     [
         (["--prefix", "kb"], "--prefix must be NAME=IRI, found: 'kb'"),
         (["--prefix", "kb=kb"], "must be an IRI"),
+        (["--separator", ""], "separator must not be empty"),
     ],
 )
 def test_bad_options(records, options, message):
