@@ -124,6 +124,9 @@ def evaluate(
             _print_entities(gold_entities, finders)
         for name, gap in gaps.items():
             msg.warn(f"Entities: none for {name}", gap)
+        if not gold_entities:
+            for name, gap in _find_cluster_gaps(nlp, extractors, examples).items():
+                msg.warn(f"Clusters: none for {name}", gap)
         for name in scores:
             if name.endswith(RECALL):
                 _print_scores(scores, name[: -len(RECALL)])
@@ -151,6 +154,36 @@ def _hand_over(
                 f"have: {', '.join(_find_places(examples)) or 'none'}."
             )
     return gaps
+
+
+def _find_cluster_gaps(
+    nlp: Language, extractors: Dict[str, RelationExtractor], examples: List[Example]
+) -> Dict[str, str]:
+    """Why an extractor gets no clusters where the data have some."""
+    gaps = {}
+    for name, pipe in extractors.items():
+        prefix = find_clusters_prefix(pipe.grouping, None)
+        if prefix is None or not _has_clusters((eg.reference for eg in examples), prefix):
+            continue
+        # Seen from what they do, as not every component declares what it sets.
+        with nlp.select_pipes(disable=nlp.pipe_names[nlp.pipe_names.index(name) :]):
+            docs = nlp.pipe(eg.predicted.copy() for eg in examples)
+            found = _has_clusters(docs, prefix)
+        if not found:
+            gaps[name] = (
+                f"It looks in the groups of doc.spans that begin with {prefix!r}. The data "
+                "have some, but no component before it sets any, so that each mention is "
+                "an entity of its own. Try --gold-entities."
+            )
+    return gaps
+
+
+def _has_clusters(docs: Iterable[Doc], prefix: str) -> bool:
+    return any(
+        key.startswith(prefix) and len(spans)
+        for doc in docs
+        for key, spans in doc.spans.items()
+    )
 
 
 def _find_places(examples: Iterable[Example]) -> List[str]:

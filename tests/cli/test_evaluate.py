@@ -183,8 +183,9 @@ def test_facts_of_all_names(tmp_path):
     assert metrics["rels_f"] == 1 and metrics["rels_ign_f"] == 0
 
 
-def test_gold_clusters_of_another_prefix(tmp_path):
-    """The grouping tells which groups of spans are the clusters."""
+@pytest.fixture
+def clustered(tmp_path):
+    """A pipeline that groups by clusters of a prefix of its own, and the data for it."""
     doc = spacy.blank("en")("Ada slept. Then she ran Kestrel.")
     doc.ents = [Span(doc, 0, 1, "X"), Span(doc, 6, 7, "X")]
     doc.spans["who_1"] = [doc[0:1], doc[4:5]]
@@ -196,10 +197,45 @@ def test_gold_clusters_of_another_prefix(tmp_path):
         grouping={"@misc": "spacy-relext.group_by_cluster.v1", "prefix": "who"},
         pairs={"@misc": "spacy-relext.token_window.v1", "max_tokens": 1},
     )
+    return nlp, tmp_path / "dev.spacy"
+
+
+def test_gold_clusters_of_another_prefix(clustered, tmp_path):
+    """The grouping tells which groups of spans are the clusters."""
+    nlp, data = clustered
     nlp.to_disk(tmp_path / "model")
-    options = ("-G", "-o", tmp_path / "metrics.json")
-    run(tmp_path / "model", tmp_path / "dev.spacy", *options)
+    result = run(tmp_path / "model", data, "-G", "-o", tmp_path / "metrics.json")
     assert json.loads((tmp_path / "metrics.json").read_text())["rels_candidate_recall"] == 1
+    assert "Clusters: none" not in result.output
+
+
+@Language.component("find_who")
+def find_who(doc):
+    doc.spans["who_1"] = [doc[0:1], doc[4:5]]
+    return doc
+
+
+@pytest.mark.parametrize("place, told", [(None, True), ("last", True), ("first", False)])
+def test_without_clusters_it_says_so(place, told, clustered, tmp_path):
+    nlp, data = clustered
+    if place is not None:
+        nlp.add_pipe("find_who", **{place: True})
+    ruler = nlp.add_pipe("entity_ruler", first=True)
+    ruler.add_patterns([{"pattern": text, "label": "X"} for text in ("Ada", "Kestrel")])
+    nlp.to_disk(tmp_path / "model")
+    output = " ".join(run(tmp_path / "model", data).output.split())
+    assert ("Clusters: none for relation_extractor" in output) == told
+    assert ("groups of doc.spans that begin with 'who'" in output) == told
+
+
+def test_data_without_clusters_miss_none(clustered, tmp_path):
+    nlp, path = clustered
+    nlp.to_disk(tmp_path / "model")
+    [doc] = DocBin().from_disk(path).get_docs(nlp.vocab)
+    doc.spans["who_1"] = []
+    DocBin(docs=[doc], store_user_data=True).to_disk(path)
+    result = run(tmp_path / "model", path)
+    assert result.exit_code == 0 and "Clusters" not in result.output
 
 
 def test_data_without_relations(model, tmp_path):
