@@ -89,17 +89,17 @@ def score_relations(
         p, r, f and support, the number of gold relations; `_candidate_recall`, the
         share of gold relations whose pair was a candidate; `_intra_f` and `_inter_f`,
         over relations of entities that some sentence mentions both of and over the
-        others, None where references have no sentences; `_ign_f`, with those found
-        that `known_facts` has left out of the precision (Yao et al. 2019, "DocRED: A
-        Large-Scale Document-Level Relation Extraction Dataset", section 5), None
-        without those. All None, with a warning, where no reference is annotated.
+        others, None where there are none to find and none found, or references have no
+        sentences; `_ign_f`, with those found that `known_facts` has left out of the
+        precision (Yao et al. 2019, "DocRED: A Large-Scale Document-Level Relation
+        Extraction Dataset", section 5), None without those. All None, with a warning,
+        where no reference is annotated.
     """
     wanted = None if labels is None else set(labels)
     symmetric = set(symmetric_labels)
     per_type: Dict[str, PRFScore] = defaultdict(PRFScore)
     micro, intra, inter = PRFScore(), PRFScore(), PRFScore()
     n_candidates = n_annotated = n_known = 0
-    has_sentences = False
     examples = list(examples)
     for example in examples:
         if not has_relations(example.reference):
@@ -120,9 +120,7 @@ def score_relations(
             n_candidates += _count_candidates(
                 candidates([example.predicted]), set(gold), symmetric
             )
-        # spaCy says of a doc of one token that it has sentences, whatever was annotated.
-        if len(example.reference) > 1 and example.reference.has_annotation("SENT_START"):
-            has_sentences = True
+        if example.reference.has_annotation("SENT_START"):
             is_intra = _sentence_sharer(example)
             for score, here in ((intra, True), (inter, False)):
                 score.score_set(
@@ -151,7 +149,7 @@ def score_relations(
     )
     recall = None if candidates is None or not n_gold else n_candidates / n_gold
     values.extend([table, recall])
-    values.extend(score.fscore if has_sentences else None for score in (intra, inter))
+    values.extend(score.fscore if len(score) else None for score in (intra, inter))
     values.append(None if known_facts is None else _ign_f(micro, n_known))
     return dict(zip(names, values))
 

@@ -415,11 +415,21 @@ def test_within_sentences_and_across():
     # Bo and Kestrel share the second sentence, as do Bo and the second Ada.
     gold = [("2", "3", "RAN"), ("2", "1", "LEFT")]
     scores = score_relations([make_scored(gold, found)])
-    assert (scores["rels_intra_f"], scores["rels_inter_f"]) == (1, 0)
+    assert (scores["rels_intra_f"], scores["rels_inter_f"]) == (1, None)
     text, entities = "Ada rose . Bo fell .", "Ada/P/1 Bo/P/2"
     example = make_scored([("1", "2", "SAW")], lambda e: [([e[0]], [e[1]], "SAW")], text, entities)
     scores = score_relations([example])
-    assert (scores["rels_intra_f"], scores["rels_inter_f"]) == (0, 1)
+    assert (scores["rels_intra_f"], scores["rels_inter_f"]) == (None, 1)
+
+
+@pytest.mark.parametrize("gold, found", [([("1", "2", "SAW")], []), ([], ["SAW"])])
+def test_what_is_missed_or_wrong_across_sentences(gold, found):
+    def find(ents):
+        return [([ents[0]], [ents[1]], label) for label in found]
+
+    text, entities = "Ada rose . Bo fell .", "Ada/P/1 Bo/P/2"
+    scores = score_relations([make_scored(gold, find, text, entities)])
+    assert (scores["rels_intra_f"], scores["rels_inter_f"]) == (None, 0)
 
 
 def test_without_sentences_nothing_is_told_of_them():

@@ -303,13 +303,14 @@ def _print_scores(scores: Dict[str, Any], key: str) -> None:
     ]
     msg.table(rows, header=("", "P", "R", "F"), divider=True, aligns=tuple("lrrr"), title=key)
     msg.text(f"Candidate recall: {_percent(scores[key + RECALL])}")
-    for name, suffix in (
-        ("within sentences", "_intra_f"),
-        ("across sentences", "_inter_f"),
-        ("without facts of the training data (Ign)", "_ign_f"),
-    ):
-        if scores[f"{key}{suffix}"] is not None:
-            msg.text(f"F {name}: {_percent(scores[f'{key}{suffix}'])}")
+    by_place = [("within", scores[f"{key}_intra_f"]), ("across", scores[f"{key}_inter_f"])]
+    # Without sentences there is nothing to tell apart.
+    if any(score is not None for _, score in by_place):
+        for place, score in by_place:
+            msg.text(f"F {place} sentences: {_percent(score)}")
+    if scores[f"{key}_ign_f"] is not None:
+        ign_f = _percent(scores[f"{key}_ign_f"])
+        msg.text(f"F without facts of the training data (Ign): {ign_f}")
     if f"{key}_pr_auc" in scores:
         msg.text(f"Area under the precision-recall curve: {_percent(scores[f'{key}_pr_auc'])}")
         best = scores[f"{key}_pr_best"]

@@ -52,6 +52,18 @@ def test_gold_entities(model, data, tmp_path):
         assert label in result.output
 
 
+def test_within_sentences_and_across(model, data, tmp_path):
+    """Nothing is told of it without sentences, and no figure where there are none."""
+    assert "sentences:" not in run(model, data, "-G").output
+    docs = list(DocBin().from_disk(data).get_docs(spacy.blank("en").vocab))
+    for doc in docs:
+        for token in doc:
+            token.is_sent_start = token.i == 0
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "dev.spacy")
+    output = run(model, tmp_path / "dev.spacy", "-G").output
+    assert "F within sentences: 100.00" in output and "F across sentences: -" in output
+
+
 def test_facts_of_the_training_data(model, data, tmp_path):
     output = tmp_path / "metrics.json"
     result = run(model, data, "-G", "--train", data, "--output", output)
