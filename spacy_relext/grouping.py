@@ -3,6 +3,7 @@
 from collections import defaultdict
 from functools import partial
 from typing import (
+    Any,
     Callable,
     Dict,
     Hashable,
@@ -140,18 +141,15 @@ def group_entities(
     RETURNS (List[Union[Span, List[Span]]]): The entities in the order of their first
         mentions: spans without a grouping, else lists of mentions in text order. Those
         without a mention are left out.
-    RAISES (ValueError): Where the grouping returns anything but spans of the doc.
+    RAISES (ValueError): Where the grouping returns anything but lists of spans of the doc.
     """
     if grouping is None:
         return get_entities(doc, spans_key)
     mentions = get_entities(doc, spans_key, as_linked_key)
-    groups = [list(group) for group in grouping(doc, mentions)]
+    groups = [_as_list(group) for group in _as_list(grouping(doc, mentions))]
     for span in (span for group in groups for span in group):
         if not isinstance(span, Span) or span.doc is not doc or not len(span):
-            raise ValueError(
-                "A grouping must return lists of spans with tokens of the doc that it is "
-                f"given, found: {span!r}"
-            )
+            raise _name_wrong(span)
     distinct = [{as_key(span): span for span in group} for group in groups if group]
     entities = [[spans[key] for key in sorted(spans)] for spans in distinct]
     return sorted(entities, key=lambda entity: [as_key(span) for span in entity])
@@ -238,6 +236,22 @@ def _group(keyed: Iterable[Tuple[Span, Iterable[Hashable]]]) -> List[List[Span]]
         for key in [key for key in keys if key] or [(i, None)]:
             groups[key].append(mention)
     return list(groups.values())
+
+
+def _as_list(found: Any) -> List:
+    # What goes wrong in a generator as it runs is not a matter of what it returns.
+    try:
+        items = iter(found)
+    except TypeError:
+        raise _name_wrong(found) from None
+    return list(items)
+
+
+def _name_wrong(found: Any) -> ValueError:
+    return ValueError(
+        "A grouping must return lists of spans with tokens of the doc that it is given, "
+        f"found: {found!r}"
+    )
 
 
 def _has_others(entity: Sequence[Span]) -> bool:

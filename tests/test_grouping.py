@@ -128,6 +128,22 @@ def test_anything_but_spans_of_the_doc_is_named(wrong):
         group_entities(named(None), lambda doc, mentions: [wrong])
 
 
+@pytest.mark.parametrize("wrong", [None, [None], 1.5])
+def test_anything_but_lists_is_named(wrong):
+    """As of a function that forgets to return."""
+    with pytest.raises(ValueError, match="lists of spans .* found: (None|1.5)"):
+        group_entities(named(None), lambda doc, mentions: wrong)
+
+
+def test_an_error_in_a_grouping_is_its_own():
+    def fail(doc, mentions):
+        yield mentions[:1]
+        yield mentions + None
+
+    with pytest.raises(TypeError):
+        group_entities(named(None), fail)
+
+
 def test_an_empty_separator_is_named():
     with pytest.raises(ValueError, match="separator must not be empty"):
         registry.misc.get("spacy-relext.group_by_kb_id.v1")(separator="")
