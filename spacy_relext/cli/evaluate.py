@@ -1,7 +1,7 @@
 """python -m spacy relext evaluate"""
 
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Set
 
 import srsly
 import typer
@@ -12,15 +12,20 @@ from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 from wasabi import msg
 
-from ..corpus import find_clusters_prefix, hand_clusters_over, hand_entities_over
 from ..curve import get_curve, rank_candidates
 from ..extractor import RelationExtractor
-from ..grouping import CLUSTERS_PREFIX, get_entity_relations
-from ..pairs import get_entities
+from ..grouping import get_entity_relations
 from ..relation import has_relations
 from ..scorer import Fact, get_facts
 from . import relext
 from .files import check_apart, load_examples
+from .gaps import (
+    annotate,
+    find_cluster_gaps,
+    find_entity_components,
+    find_finders,
+    hand_over,
+)
 
 # What a component assigns that decides which entities there are.
 ENTITY_ATTRS = ("doc.ents", "doc.spans")
@@ -103,10 +108,10 @@ def evaluate(
     _check_annotated((eg.reference for eg in examples), data_path)
     if gold_entities:
         # All of them: a span_ruler may set entities as well as spans.
-        finders = _find_entity_components(nlp, nlp.pipe_names, ENTITY_ATTRS)
-        gaps = _hand_over(examples, extractors)
+        finders = find_entity_components(nlp, nlp.pipe_names, ENTITY_ATTRS)
+        gaps = hand_over(examples, extractors)
     else:
-        finders, gaps = _find_finders(nlp, extractors, examples)
+        finders, gaps = find_finders(nlp, extractors, examples)
     scorer_cfg = {}
     if train_path is not None:
         scorer_cfg["known_facts"] = _read_facts(nlp, extractors, train_path)
@@ -125,7 +130,7 @@ def evaluate(
         for name, gap in gaps.items():
             msg.warn(f"Entities: none for {name}", gap)
         if not gold_entities:
-            for name, gap in _find_cluster_gaps(nlp, extractors, examples).items():
+            for name, gap in find_cluster_gaps(nlp, extractors, examples).items():
                 msg.warn(f"Clusters: none for {name}", gap)
         for name in scores:
             if name.endswith(RECALL):
@@ -133,69 +138,6 @@ def evaluate(
         if output is not None:
             msg.good(f"Saved results to {output}")
     return scores
-
-
-def _hand_over(
-    examples: List[Example], extractors: Dict[str, RelationExtractor]
-) -> Dict[str, str]:
-    """Set what the extractors read of the references. Why one gets no entities of them."""
-    gaps = {}
-    for spans_key in {pipe.cfg["spans_key"] for pipe in extractors.values()}:
-        for eg in examples:
-            hand_entities_over(eg, spans_key)
-    for prefix in {find_clusters_prefix(pipe.grouping) for pipe in extractors.values()}:
-        for eg in examples:
-            hand_clusters_over(eg, prefix)
-    for name, pipe in extractors.items():
-        spans_key = pipe.cfg["spans_key"]
-        if not any(get_entities(eg.reference, spans_key) for eg in examples):
-            gaps[name] = (
-                f"It looks in {_place(spans_key)}, and the data have none there. They "
-                f"have: {', '.join(_find_places(examples)) or 'none'}."
-            )
-    return gaps
-
-
-def _find_cluster_gaps(
-    nlp: Language, extractors: Dict[str, RelationExtractor], examples: List[Example]
-) -> Dict[str, str]:
-    """Why an extractor gets no clusters where the data have some."""
-    gaps = {}
-    for name, pipe in extractors.items():
-        prefix = find_clusters_prefix(pipe.grouping, None)
-        if prefix is None or not _has_clusters((eg.reference for eg in examples), prefix):
-            continue
-        # Seen from what they do, as not every component declares what it sets.
-        with nlp.select_pipes(disable=nlp.pipe_names[nlp.pipe_names.index(name) :]):
-            docs = nlp.pipe(eg.predicted.copy() for eg in examples)
-            found = _has_clusters(docs, prefix)
-        if not found:
-            gaps[name] = (
-                f"It looks in the groups of doc.spans that begin with {prefix!r}. The data "
-                "have some, but no component before it sets any, so that each mention is "
-                "an entity of its own. Try --gold-entities."
-            )
-    return gaps
-
-
-def _has_clusters(docs: Iterable[Doc], prefix: str) -> bool:
-    return any(
-        key.startswith(prefix) and len(spans)
-        for doc in docs
-        for key, spans in doc.spans.items()
-    )
-
-
-def _find_places(examples: Iterable[Example]) -> List[str]:
-    """Where references have entities, or spans that may be some."""
-    docs = [eg.reference for eg in examples]
-    groups = {key for doc in docs for key, spans in doc.spans.items() if len(spans)}
-    places = {_place(key) for key in groups if not key.startswith(CLUSTERS_PREFIX)}
-    return sorted(places | {_place(None) for doc in docs if doc.ents})
-
-
-def _place(spans_key: Optional[str]) -> str:
-    return "doc.ents" if spans_key is None else f'doc.spans["{spans_key}"]'
 
 
 def _read_facts(
@@ -224,10 +166,7 @@ def _check_annotated(docs: Iterable[Doc], path: Path) -> None:
 def _score_curve(
     nlp: Language, name: str, pipe: RelationExtractor, examples: List[Example]
 ) -> Dict[str, Any]:
-    # What comes later may throw away what the extractor listens to.
-    later = nlp.pipe_names[nlp.pipe_names.index(name) + 1 :]
-    with nlp.select_pipes(disable=later):
-        docs = nlp.pipe(eg.predicted.copy() for eg in examples)
+    with annotate(nlp, nlp.pipe_names.index(name) + 1, examples) as docs:
         examples = [Example(doc, eg.reference) for doc, eg in zip(docs, examples)]
     scores = pipe.score(examples)
     curves = {}
@@ -240,50 +179,6 @@ def _score_curve(
             curves[f"{key}_pr_best"] = found.best
             curves[f"{key}_pr_curve"] = found.points
     return curves
-
-
-def _find_finders(
-    nlp: Language, extractors: Dict[str, RelationExtractor], examples: List[Example]
-) -> Tuple[List[str], Dict[str, str]]:
-    """The components that find the entities of the extractors. Why one gets none."""
-    finders, gaps = set(), {}
-    for name, pipe in extractors.items():
-        # Only what it looks at: spans are no help to one that reads doc.ents.
-        spans_key = pipe.cfg["spans_key"]
-        attr = "doc.ents" if spans_key is None else "doc.spans"
-        place = nlp.pipe_names.index(name)
-        before, later = nlp.pipe_names[:place], nlp.pipe_names[place:]
-        found = _find_entity_components(nlp, before, (attr,))
-        finders.update(found)
-        # Not every component declares what it sets, so it has to be seen what they do.
-        if not found and not _has_entities(nlp, later, spans_key, examples):
-            late = _find_entity_components(nlp, later, (attr,))
-            gaps[name] = (
-                f"It looks in {_place(spans_key)}, where no component before it sets any, "
-                "and without entities there are no candidate pairs. "
-                + (f"{', '.join(late)} comes too late. " if late else "")
-                + "Try --gold-entities."
-            )
-    return [name for name in nlp.pipe_names if name in finders], gaps
-
-
-def _has_entities(
-    nlp: Language, later: List[str], spans_key: Optional[str], examples: List[Example]
-) -> bool:
-    """Whether any doc has some before the later components get it."""
-    with nlp.select_pipes(disable=later):
-        docs = nlp.pipe(eg.predicted.copy() for eg in examples)
-        return any(get_entities(doc, spans_key) for doc in docs)
-
-
-def _find_entity_components(
-    nlp: Language, names: Iterable[str], attrs: Tuple[str, ...]
-) -> List[str]:
-    return [
-        name
-        for name in names
-        if any(attr.startswith(attrs) for attr in nlp.get_pipe_meta(name).assigns)
-    ]
 
 
 def _print_entities(gold_entities: bool, finders: List[str]) -> None:
