@@ -110,10 +110,10 @@ class Reference:
 
         def rank(other: Place) -> Tuple:
             # Of several with as many, that which has no other mentions, that of which
-            # most was found, that of the mention that tells most, or one that has a
-            # relation; then what is smallest, so that the result does not depend on the
-            # order of a set.
-            likeness = -votes[other], other != place, len(other)
+            # most was found, unless that is a single mention and tells nothing, that of
+            # the mention that tells most, or one that has a relation; then what is first,
+            # so that the result does not depend on the order of a set.
+            likeness = -votes[other], other != place, len(place) > 1 and len(other)
             return *likeness, other not in of_main, other not in self._ends, other
 
         return min(votes, key=rank)

@@ -254,10 +254,13 @@ def _as_record(doc: Doc, relation: Relation) -> List[Any]:
 
 
 def _find_own(mention: Mention, mentions: Sequence[Mention]) -> Mention:
-    """Which of the mentions it is: it may be given as an entity, and they as slices."""
+    """Which of the mentions it is: it may be given as an entity, and they as slices, which
+    have no label, or the reverse."""
     if mention in mentions:
         return mention
-    return next((own for own in mentions if own[:2] == mention[:2]), mention)
+    *bounds, label, _ = mention
+    alike = (own for own in mentions if own[:2] == bounds and not (label and own[2]))
+    return next(alike, mention)
 
 
 def _build_relations(doc: Doc, records: Iterable[List[Any]]) -> List[Relation]:

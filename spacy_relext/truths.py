@@ -22,7 +22,7 @@ from thinc.types import Array1d, Floats2d
 
 from .alignment import Aligner
 from .grouping import Grouping, get_entity_relations
-from .pairs import Evidence, Pairs
+from .pairs import Evidence, Pairs, as_key
 from .relation import Relation
 
 # The index of a pair, a gold relation of it, and what aligns the spans of that.
@@ -155,11 +155,9 @@ def _mention_finder(
     entities: Dict[Tuple, List[int]] = defaultdict(list)
     first = numpy.append(0, numpy.cumsum(pairs.n_mentions))
     for entity in of_doc:
-        label = int(pairs.label[entity])
-        for mention in range(first[entity], first[entity + 1]):
-            bounds = int(pairs.start[mention]), int(pairs.end[mention])
-            entities[bounds].append(entity)
-            entities[(*bounds, label)].append(entity)
+        for span in pairs.mentions[first[entity] : first[entity + 1]]:
+            entities[span.start, span.end].append(entity)
+            entities[as_key(span)].append(entity)
 
     def find_at(span: Span) -> List[int]:
         bounds = aligner.align(span)

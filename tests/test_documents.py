@@ -396,6 +396,21 @@ def test_a_tie_goes_to_the_entity_of_which_more_was_found(main):
     assert score_relations([example], grouping=group_by_kb_id)["rels_f"] == 1
 
 
+@pytest.mark.parametrize("both", [False, True])
+def test_a_single_mention_of_two_entities_is_of_the_one_with_a_relation(both):
+    """Or, where both have one, of the first: as in the annotation."""
+    doc = Doc(spacy.blank("en").vocab, words="Ada Bo Cy Dee Kestrel".split())
+    ada, bo, cy, dee, kestrel = doc.ents = [Span(doc, i, i + 1, "P") for i in range(5)]
+    doc.spans["coref_clusters_1"] = [ada, bo, cy]
+    doc.spans["coref_clusters_2"] = [bo, dee]
+    relations = [Relation(ada, kestrel, "RAN"), Relation(dee, kestrel, "LEFT")]
+    doc._.relations = relations[: 1 + both]
+    found = Doc(doc.vocab, words=[token.text for token in doc])
+    found._.relations = [Relation(found[1:2], found[4:5], "RAN")]
+    scores = score_relations([Example(found, doc)], grouping=configure_group_by_cluster())
+    assert scores["rels_p"] == 1
+
+
 def test_of_two_entities_with_a_mention_the_one_with_no_other_is_found():
     example = make_scored([("1", "3", "RAN"), ("2", "3", "OWNS")], lambda ents: [])
     gold = example.reference

@@ -237,6 +237,14 @@ def test_slices_and_entities_may_be_given_together(doc):
         assert found.head == ada and found.head_mentions == (ada, bo)
 
 
+def test_a_head_of_another_label_is_none_of_its_mentions(doc):
+    ada, york, bo, cork = doc.ents
+    with pytest.raises(ValueError, match="must be one of its own mentions"):
+        doc._.relations = [
+            Relation(Span(doc, 0, 2, "ROLE"), cork, "FROM", head_mentions=(ada, bo))
+        ]
+
+
 def test_relations_beyond_a_shorter_text_are_left_out(doc):
     ada, york, bo, cork = doc.ents
     entity = {"head_mentions": (ada, cork), "evidence": (doc[:3], doc[3:9])}

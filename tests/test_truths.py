@@ -138,6 +138,24 @@ def test_what_is_within_the_entity_that_was_found_is_no_part_of_it():
     assert true_starts([Example(predicted, reference)], by_id) == [[[0, 2], [3]]]
 
 
+@pytest.mark.parametrize("main", [0, 1])
+def test_the_entity_of_the_very_mentions_holds_whatever_their_labels(main):
+    """The shared mention has the label of one entity's first mention, not of the other's."""
+    by_id = configure_group_by_kb_id("|")
+    docs = []
+    for _ in range(2):
+        doc = spacy.blank("en")("Acme we Ann Bob")
+        doc.ents = [
+            Span(doc, i, i + 1, label, kb_id=kb_id)
+            for i, (label, kb_id) in enumerate(zip("OPPL", ("A", "A|B", "B", "C")))
+        ]
+        docs.append(doc)
+    acme, we, _, bob = docs[1].ents
+    relation = Relation((acme, we)[main], bob, "RAN", head_mentions=(acme, we))
+    docs[1]._.relations = [relation]
+    assert true_starts([Example(*docs)], by_id) == [[[0, 1], [3]]]
+
+
 def test_truths_do_not_depend_on_the_rest_of_the_batch():
     by_id = configure_group_by_kb_id("|")
     alone = []

@@ -127,7 +127,9 @@ def _read_labels(initialize: Dict[str, Any]) -> Tuple[Optional[List[str]], str]:
 
 def _read_source_labels(name: str, part: Dict[str, Any]) -> Optional[List[str]]:
     """The labels of a component of a saved pipeline, None where they are not there."""
-    path = Path(part.get("source") or "", part.get("component", name), "cfg")
+    if not part.get("source"):
+        return None
+    path = Path(part["source"], part.get("component", name), "cfg")
     return srsly.read_json(path).get("labels") if path.is_file() else None
 
 

@@ -11,8 +11,10 @@ from .matmul import matmul
 
 KEY_WIDTH = 32
 SCALE = KEY_WIDTH**-0.5
-# Attention weights held at a time, which bounds the memory.
+# Attention weights held at a time, which bounds the memory; those of all heads, or tails,
+# of a doc are kept where they are no more than some blocks.
 BLOCK = 1 << 23
+N_KEPT = 4
 # exp(-2 * 30) is still a float32, so the attention of a pair never sums up to zero.
 LARGEST_DROP = 30.0
 # Of the attention that goes to evidence, which a logarithm is taken of.
@@ -206,14 +208,15 @@ class _Attention:
         self, query: Floats3d, tokens: slice, of_doc: slice, size: int
     ) -> Callable[[Ints1d], _Ends]:
         """A function from the heads, or the tails, of some pairs of a doc to what weighs
-        for them. Of no more than `size` entities it is computed once."""
+        for them: computed once, unless the doc has too many entities, of which `size`
+        fill a block."""
         ops = self._ops
         K = self._key[:, tokens].transpose(0, 2, 1) * SCALE
 
         def weigh(entities: Union[slice, Ints1d]) -> Floats3d:
             return _exp(ops.xp, matmul(query[:, entities], K))
 
-        if of_doc.stop - of_doc.start <= size:
+        if of_doc.stop - of_doc.start <= N_KEPT * size:
             weights = weigh(of_doc)
 
             def look_up(which: Ints1d) -> _Ends:

@@ -274,6 +274,16 @@ def test_labels_that_a_sourced_component_lacks(tmp_path, config, labels, told, g
     assert "[initialize] that no relation has" not in text
 
 
+def test_a_component_that_is_not_sourced_lacks_no_labels(tmp_path, config, monkeypatch):
+    """Also where one of its name lies in the working folder."""
+    (tmp_path / "relation_extractor").mkdir()
+    (tmp_path / "relation_extractor" / "cfg").write_text('{"labels": ["OTHER"]}')
+    config.write_text(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    _, text = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+    assert "does not have" not in text
+
+
 SENTENCES = """
 [training]
 annotating_components = ["sentences"]
