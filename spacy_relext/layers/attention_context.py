@@ -162,7 +162,7 @@ class _Part(NamedTuple):
 
 
 class _Attention:
-    """What pairs look at, some of them at a time, so that no more than about BLOCK
+    """What pairs look at, some of them at a time, so that no more than a few blocks of
     weights are there at once, however many entities and tokens a doc has."""
 
     def __init__(
