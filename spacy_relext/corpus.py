@@ -1,7 +1,7 @@
 """A reader that hands gold entities to the pipeline."""
 
 from pathlib import Path
-from typing import Callable, Iterable, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from spacy.errors import Errors
 from spacy.language import Language
@@ -69,6 +69,20 @@ def read_doc_bin(path: Path) -> DocBin:
     except Exception as error:
         reason = f"no docs of spaCy's: {type(error).__name__}: {error}"
         raise ValueError(reason) from None
+
+
+def find_reader(config: Dict[str, Any], data: str) -> Tuple[str, Dict[str, Any]]:
+    """What reads the data of a training.
+
+    config (Dict[str, Any]): The config of the pipeline.
+    data (str): "train" or "dev".
+    RETURNS (Tuple[str, Dict[str, Any]]): The name of the section, and what is in it.
+    """
+    corpus = config["training"][f"{data}_corpus"]
+    reader = config
+    for key in corpus.split("."):
+        reader = reader.get(key, {})
+    return corpus, reader
 
 
 def hand_entities_over(example: Example, spans_key: Optional[str] = None) -> None:

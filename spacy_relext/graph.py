@@ -5,14 +5,13 @@ import csv
 from collections import Counter, defaultdict
 from hashlib import sha256
 from importlib import import_module
-from itertools import chain, product
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 from typing import (
     TYPE_CHECKING,
     Any,
     Dict,
-    FrozenSet,
     Iterable,
     Iterator,
     List,
@@ -24,9 +23,10 @@ from typing import (
     Tuple,
 )
 
-from .grouping import check_separator, read_ids
-from .iri import complete_prefixes, make_iri, make_name_iri
-from .records import EntityRecord, Record, get_mention_ids, make_writable
+from .grouping import check_separator
+from .iri import complete_prefixes, make_iri
+from .nodes import ROLES, Node, find_nodes
+from .records import Record, get_mention_ids, make_writable
 
 if TYPE_CHECKING:
     import networkx
@@ -38,16 +38,6 @@ COLUMNS = (
     "head head_name head_type relation label tail tail_name tail_type symmetric score "
     "document start end sentence"
 ).split()
-ROLES = ("head", "tail")
-
-
-class Node(NamedTuple):
-    """An entity of the graph, as one mention shows it. Those of one `iri` are one."""
-
-    iri: str
-    name: str
-    type: str
-    kb_id: str
 
 
 class Edge(NamedTuple):
@@ -99,7 +89,7 @@ def get_edges(
     prefixes = complete_prefixes(prefixes)
     for record in records:
         text, document = record["text"], make_iri(record["id"], "document", prefixes)
-        nodes = _find_nodes(record, separator, prefixes)
+        nodes = find_nodes(record, separator, prefixes)
         seen: Set[Tuple[str, str, str, int, int]] = set()
         for rel in sorted(record["relations"], key=_get_score, reverse=True):
             if rel["score"] < min_score:
@@ -241,59 +231,10 @@ def _get_score(relation: Mapping[str, Any]) -> float:
     return relation["score"]
 
 
-def _find_nodes(
-    record: Record, separator: Optional[str], prefixes: Mapping[str, str]
-) -> Dict[FrozenSet[int], List[Node]]:
-    """The nodes of the entities of a doc, each told by the ids of its mentions: one, or
-    several where it can't be told which of them it is."""
-    mentions = {mention["id"]: mention for mention in record["entities"]}
-    links = {id_: set(read_ids(x["kb_id"], separator)) for id_, x in mentions.items()}
-    n_mentions = Counter(chain.from_iterable(links.values()))
-    entities = {
-        frozenset(get_mention_ids(rel, role)) for rel in record["relations"] for role in ROLES
-    }
-    entities_of: Dict[int, List[FrozenSet[int]]] = defaultdict(list)
-    for entity in entities:
-        for id_ in entity:
-            entities_of[id_].append(entity)
-
-    def find(entity: FrozenSet[int]) -> List[Node]:
-        ids = [id_ for id_ in sorted(entity) if links[id_]] or sorted(entity)
-        # A relation that is given for a part of the mentions makes no other entity of it.
-        own = [
-            id_
-            for id_ in ids
-            if all(other <= entity or other >= entity for other in entities_of[id_])
-        ]
-        ids = own or ids
-        n_here = Counter(chain.from_iterable(links[id_] for id_ in ids))
-        ranks = {kb_id: (n, -n_mentions[kb_id]) for kb_id, n in n_here.items()}
-        highest = max(ranks.values(), default=None)
-        best = {kb_id for kb_id, rank in ranks.items() if rank == highest}
-
-        def rank_name(id_: int) -> Tuple[bool, int, int]:
-            length = len(mentions[id_]["text"])
-            return not best.isdisjoint(links[id_]), -len(links[id_]), length
-
-        main = max(ids, key=rank_name)
-        kb_ids = sorted(best & links[main]) or [""]
-        return [_as_node(mentions[main], kb_id, prefixes) for kb_id in kb_ids]
-
-    return {entity: find(entity) for entity in entities}
-
-
 def _pair(heads: Iterable[Node], tails: Iterable[Node]) -> List[Tuple[Node, Node]]:
     """Heads with tails, and none with itself where there is another."""
     pairs = list(product(heads, tails))
     return [(head, tail) for head, tail in pairs if head.iri != tail.iri] or pairs
-
-
-def _as_node(mention: EntityRecord, kb_id: str, prefixes: Mapping[str, str]) -> Node:
-    name, type_ = make_writable(mention["text"]), make_writable(mention["label"])
-    kb_id = make_writable(kb_id)
-    if kb_id:
-        return Node(make_iri(kb_id, "kb", prefixes), name, type_, kb_id)
-    return Node(make_name_iri(type_, name, prefixes), name, type_, "")
 
 
 def _require(name: str) -> ModuleType:

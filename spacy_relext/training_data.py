@@ -20,6 +20,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from .corpus import find_reader
 from .grouping import Grouping, get_entity_relations
 from .pairs import get_entities
 from .relation import Relation, get_relations
@@ -163,10 +164,8 @@ def _find_annotating(nlp: Language) -> Optional[List[str]]:
     """The components that annotate in training, None where a config does not tell: one
     that was not made to train this pipeline, as a saved one, or names no data."""
     config = nlp.config.interpolate()
-    corpus: Dict[str, Any] = config
-    for key in config["training"]["train_corpus"].split("."):
-        corpus = corpus.get(key, {})
-    if nlp.path is not None or corpus.get("path", "") is None:
+    _, reader = find_reader(config, "train")
+    if nlp.path is not None or reader.get("path", "") is None:
         return None
     return config["training"]["annotating_components"]
 

@@ -8,7 +8,7 @@ from spacy.language import Language
 from spacy.util import load_config, load_model_from_config, registry
 
 from ..candidates import keep_all
-from ..corpus import find_clusters_prefix
+from ..corpus import find_clusters_prefix, find_reader
 from ..inspection import Setup
 from ..training_data import may_set_mentions
 
@@ -99,7 +99,7 @@ def read_training_config(path: Path, component: str) -> TrainingConfig:
                 if why and not _may_find(nlp, finders, value):
                     missing[f"{name} of {data}"] = why
     stand_ins = _set_sentences(nlp, annotating)
-    _, reader = _find_reader(nlp.config, "dev")
+    _, reader = find_reader(nlp.config, "dev")
     flattered = []
     if reader.get("@readers") == ENTITY_READER and reader.get("spans_key") is None:
         frozen = nlp.config["training"]["frozen_components"]
@@ -145,7 +145,7 @@ def _check_reader(
 ) -> str:
     """Why a reader does not hand over what the component looks for, "" where it does or
     that is not known."""
-    corpus, reader = _find_reader(config, data)
+    corpus, reader = find_reader(config, data)
     name, given = reader.get("@readers"), reader.get(option)
     setting = f"{option} = {srsly.json_dumps(wanted)}"
     if name == PLAIN_READER:
@@ -155,15 +155,6 @@ def _check_reader(
         found = f"{option} = {srsly.json_dumps(given)}"
         return f"{name} of [{corpus}] has {found}, the component needs {setting}."
     return ""
-
-
-def _find_reader(config: Dict[str, Any], data: str) -> Tuple[str, Dict[str, Any]]:
-    """The section that reads "train" or "dev", and what is in it."""
-    corpus = config["training"][f"{data}_corpus"]
-    reader = config
-    for key in corpus.split("."):
-        reader = reader.get(key, {})
-    return corpus, reader
 
 
 def _may_find(nlp: Language, parts: Dict[str, Dict[str, Any]], key: Optional[str]) -> bool:
