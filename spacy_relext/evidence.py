@@ -53,19 +53,26 @@ def find_evidence(
     return found
 
 
-# The index of a doc, some of the pairs, and the share of each sentence for each of them.
+# The index of a doc, some relations, and the share of each sentence for each of them.
 Shares = Iterator[Tuple[int, slice, numpy.ndarray]]
 
 
 def _share_attention(
     model: Model, docs: Sequence[Doc], tokens: Tokens, pairs: Pairs
 ) -> Shares:
+    """Relations of one pair, which follow each other, have the same."""
+    first = numpy.ones(len(pairs), dtype="bool")
+    first[1:] = (numpy.diff(pairs.head) != 0) | (numpy.diff(pairs.tail) != 0)
+    number = numpy.cumsum(first) - 1
+    pairs = pairs.select(first)
     entities = model.get_ref("score_pairs").layers[0].predict((tokens, pairs))
     layer = _get_attention_layer(model)
     for i, rows, weights in get_attention(layer, (tokens, entities, pairs)):
         if docs[i].has_annotation("SENT_START"):
             starts = numpy.asarray([sent.start for sent in docs[i].sents])
-            yield i, rows, numpy.add.reduceat(to_numpy(weights), starts, axis=1)
+            of_sents = numpy.add.reduceat(to_numpy(weights), starts, axis=1)
+            relations = slice(*numpy.searchsorted(number, [rows.start, rows.stop]))
+            yield i, relations, of_sents[number[relations] - rows.start]
 
 
 def _share_scores(

@@ -12,6 +12,7 @@ from spacy.training import Example
 
 from spacy_relext import Pairs, Relation, get_relations, score_relations, set_relations
 from spacy_relext.curve import get_curve, rank_candidates
+from spacy_relext.evidence import find_evidence
 from spacy_relext.grouping import (
     configure_group_by_cluster,
     configure_group_by_kb_id,
@@ -164,6 +165,20 @@ def test_sentences_that_the_attention_names(context):
     plain.ents = [Span(plain, e.start, e.end, e.label_, e.kb_id_) for e in unbroken.ents]
     with pytest.warns(UserWarning, match="no sentence boundaries"):
         assert {relation.evidence for relation in nlp(plain)._.relations} == {()}
+
+
+def test_each_relation_of_a_pair_has_its_evidence():
+    """Of pairs with several labels, with one and with none, in several docs."""
+    nlp = train()
+    docs = [make_doc(nlp.vocab, *DATA[i][:2]) for i in (1, 0, 2)]
+    pipe = nlp.get_pipe("relation_extractor")
+    pairs = pipe.candidates(docs)
+    share = 0.3
+    rows = [i for i in range(len(pairs)) for _ in range(i % 4)]
+    together = find_evidence(pipe.model, docs, pairs.select(rows), rows, share)
+    alone = [find_evidence(pipe.model, docs, pairs.select([i]), [0], share)[0] for i in rows]
+    assert together == alone
+    assert len({tuple(sents) for sents in alone}) > 2
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])

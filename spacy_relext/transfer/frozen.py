@@ -224,9 +224,10 @@ def _get_features(data: TransformerData) -> Features:
 def _get_data(ops: Ops, features: Features) -> TransformerData:
     vectors, mask, rows, lengths = features
     data = TransformerData.empty()
-    data.wordpieces.attention_mask = ops.asarray(mask)
+    # In main memory, as from an encoder that runs: listeners look there.
+    data.wordpieces.attention_mask = mask
+    data.align = Ragged(rows, lengths)
     data.model_output["last_hidden_state"] = ops.asarray(vectors)
-    data.align = Ragged(ops.asarray(rows), ops.asarray(lengths))
     return data
 
 
