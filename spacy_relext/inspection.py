@@ -11,8 +11,9 @@ from .alignment import Aligner
 from .candidates import PairGenerator
 from .grouping import Grouping, get_entity_relations, group_entities
 from .pairs import Pairs, as_key, get_entities
-from .relation import Relation, has_relations
+from .relation import Relation, get_relations, has_relations
 from .scorer import score_relations
+from .truths import match_relations
 
 # From this share on of its relations being said both ways, a label looks symmetric; or,
 # where its entities are of one type, of them being said in the order of the text.
@@ -48,8 +49,8 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
     RETURNS (Dict[str, Any]): Numbers of `docs`, those not `annotated`, `entities`, of
         those `misaligned` and `nested`, or all as `not_grouped` where there is a grouping
         and it puts no two together; `relations`, of those `without_entities` and
-        `out_of_reach`; candidate `pairs`, of those `pairs_without_relation`; docs longer
-        than the window (`long_docs`); `labels` with their numbers of relations;
+        `out_of_reach`; candidate `pairs` of annotated docs, of those
+        `pairs_without_relation`; docs longer than the window (`long_docs`); `labels` with their numbers of relations;
         `types_of_labels` with those of each label by entity types; `looks_symmetric`, why
         by label.
     """
@@ -57,7 +58,7 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
     labels: Counter = Counter()
     types: Dict[str, Counter] = defaultdict(Counter)
     by_label: Dict[str, List[Relation]] = defaultdict(list)
-    reachable = []
+    annotated = []
 
     def candidates(docs: Sequence[Doc]) -> Pairs:
         entities = [group_entities(doc, setup.grouping, setup.spans_key) for doc in docs]
@@ -82,27 +83,19 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
         relations = get_entity_relations(doc, setup.grouping, setup.spans_key)
         counts["relations"] += len(relations)
         keys = {as_key(entity) for entity in entities}
-        pairs = set()
         for relation in relations:
             labels[relation.label] += 1
             types[relation.label][relation.head.label_, relation.tail.label_] += 1
             by_label[relation.label].append(relation)
             main = as_key(relation.head), as_key(relation.tail)
             counts["without_entities"] += not keys.issuperset(main)
-            ends = tuple(
-                min(as_key(span) for span in mentions)
-                for mentions in (relation.head_mentions, relation.tail_mentions)
-            )
-            pairs.add(ends)
-            if relation.label in setup.symmetric_labels:
-                pairs.add(ends[::-1])
-        n_pairs = len(candidates([example.predicted]))
-        counts["pairs"] += n_pairs
-        counts["pairs_without_relation"] += max(0, n_pairs - len(pairs))
         if has_relations(doc):
-            reachable.append(example)
+            pairs = candidates([example.predicted])
+            counts["pairs"] += len(pairs)
+            counts["pairs_without_relation"] += _count_without(example, pairs, setup)
+            annotated.append(example)
     scores = score_relations(
-        reachable,
+        annotated,
         candidates=candidates,
         symmetric_labels=setup.symmetric_labels,
         grouping=setup.grouping,
@@ -155,6 +148,15 @@ def _has_text(doc: Doc, bounds: Optional[Tuple[int, int]], entity: Span) -> bool
         return False
     text = doc[bounds[0] : bounds[1]].text
     return "".join(text.split()) == "".join(entity.text.split())
+
+
+def _count_without(example: Example, pairs: Pairs, setup: Setup) -> int:
+    """The candidate pairs that training has no relation for."""
+    labels = sorted({relation.label for relation in get_relations(example.reference)})
+    matches = match_relations(
+        [example], pairs, labels, setup.symmetric_labels, setup.grouping, setup.spans_key
+    )
+    return len(pairs) - len({pair for pair, _, _ in matches})
 
 
 def _looks_symmetric(relations: List[Relation]) -> str:

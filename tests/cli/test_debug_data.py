@@ -148,6 +148,19 @@ def test_config(tmp_path, config):
     assert "out of reach" not in text
 
 
+def test_pairs_without_relation_are_those_that_are_learnt_from(tmp_path, config):
+    """Two candidates, between the others there are too many tokens; and no doc that nobody
+    annotated."""
+    entities = [(0, 1, "PERSON"), (2, 3, "PLACE"), (8, 9, "PLACE")]
+    words = "Ann left Oslo as she had said ; Rome"
+    train = [make(words, entities, [(0, 1, "LEFT"), (0, 2, "LEFT")])]
+    dev = [*train, make(words, entities[:2], annotated=False)]
+    _, text = debug(tmp_path, train, dev, "--config", config)
+    assert "pairs 2 2" in text and "pairs without relation 50.0% 50.0%" in text
+    _, text = debug(tmp_path, train, dev)
+    assert "pairs 6 6" in text and "pairs without relation 66.7% 66.7%" in text
+
+
 def test_no_window(tmp_path, config):
     """Without a transformer there is none that a doc could be longer than."""
     before, rest = CONFIG.split("[components.transformer]")
