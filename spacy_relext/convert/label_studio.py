@@ -1,16 +1,23 @@
 """Label Studio's JSON: a task with its text, and annotations whose results are regions of
 the text and relations between them.
 
-The first annotation that was not cancelled counts. A relation to both sides is two.
+The first annotation that was not cancelled counts. A relation to both sides is two. What is
+said of a region beside its labels, as a choice or a comment, is kept beside its entity.
 See https://labelstud.io/guide/export.
 """
 
+from collections import defaultdict
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Union
+from typing import Any, Dict, Iterator, List, Tuple, Union
 
 from .read import Head, build_each, read_records
 from .report import DROPPED
-from .source import Problem, SourceDoc, SourceEntity, SourceRelation
+from .source import Attribute, Problem, SourceDoc, SourceEntity, SourceRelation
+
+# Under which key a result has its value, where it is not its type.
+VALUES = {"textarea": "text"}
 
 
 def is_label_studio(head: Head) -> bool:
@@ -38,9 +45,10 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
     annotations = [found for found in annotations if not found.get("was_cancelled")]
     if not annotations:
         return Problem(place, "document", "skipped", "it has no annotation")
-    entities: List[SourceEntity] = []
     relations: List[SourceRelation] = []
     problems: List[Problem] = []
+    # By the id of the region, which may be no entity: each with the type of its result.
+    said_of: Dict[str, List[Tuple[str, List[Attribute]]]] = defaultdict(list)
 
     def drop(kind: str, reason: str) -> None:
         problems.append(Problem(place, kind, DROPPED, reason))
@@ -54,13 +62,17 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
         for head, tail in ways.get(result.get("direction", "right"), [ends]):
             relations.extend(SourceRelation(head, tail, x, place) for x in labels)
 
-    def add_region(result: Dict[str, Any]) -> None:
-        value = result.get("value") or {}
-        if result["type"] != "labels" and not {"start", "end"} <= set(value):
-            drop("note", f"docs have no place for a result of type {result['type']!r}")
-            return
+    def add_said(result: Dict[str, Any]) -> None:
+        kind, value = result["type"], result["value"]
+        found = value.get(VALUES.get(kind, kind), value)
+        name = str(result.get("from_name", kind))
+        said = [(name, x) for x in (found if isinstance(found, list) else [found])]
+        said_of[str(result.get("id"))].append((kind, said))
+
+    def as_entity(result: Dict[str, Any]) -> SourceEntity:
+        value = result["value"]
         label, *more = value.get("labels") or value.get(result["type"]) or [""]
-        entity = SourceEntity(
+        return SourceEntity(
             id=str(result["id"]),
             start=int(value["start"]),
             end=int(value["end"]),
@@ -69,19 +81,36 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
             text=value.get("text"),
             attributes=tuple(("label", other) for other in more),
         )
-        entities.append(entity)
 
     for _ in annotations[1:]:
         drop("note", "a second annotation of the same text")
-    results: Dict[bool, List[Dict[str, Any]]] = {True: [], False: []}
+    results: Dict[str, List[Any]] = {"entity": [], "relation": [], "attribute": []}
     for result in annotations[0]["result"]:
-        is_relation = isinstance(result, dict) and result.get("type") == "relation"
-        results[is_relation].append(result)
-    build_each(results[False], add_region, "entity", place, problems)
-    build_each(results[True], add_relation, "relation", place, problems)
+        results[_find_kind(result)].append(result)
+    entities = build_each(results["entity"], as_entity, "entity", place, problems)
+    build_each(results["relation"], add_relation, "relation", place, problems)
+    build_each(results["attribute"], add_said, "attribute", place, problems)
+    for i, entity in enumerate(entities):
+        said = [x for _, attributes in said_of.pop(entity.id, ()) for x in attributes]
+        entities[i] = replace(entity, attributes=(*entity.attributes, *said))
+    for kind, _ in chain.from_iterable(said_of.values()):
+        drop("note", f"docs have no place for a result of type {kind!r}")
     text = _find_text(data, entities)
     name = str(record.get("id", place))
     return SourceDoc(name, place, text, entities, relations, problems)
+
+
+def _find_kind(result: Any) -> str:
+    """What is made of a result, "entity" also of one that is malformed."""
+    kind = result.get("type") if isinstance(result, dict) else None
+    if kind == "relation":
+        return "relation"
+    if not isinstance(kind, str) or kind == "labels":
+        return "entity"
+    value = result.get("value")
+    # Regions of an image have labels, too, but no place in a text.
+    in_text = isinstance(value, dict) and {"start", "end"} <= set(value)
+    return "entity" if kind.endswith("labels") and in_text else "attribute"
 
 
 def _find_text(data: Dict[str, Any], entities: List[SourceEntity]) -> str:

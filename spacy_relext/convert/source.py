@@ -52,6 +52,7 @@ class SourceEntity:
     def __post_init__(self) -> None:
         _check_types(self, int, "start", "end")
         _check_types(self, str, "label", "kb_id")
+        _check_types(self, (str, type(None)), "text")
 
 
 @dataclass(frozen=True)

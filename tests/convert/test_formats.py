@@ -11,7 +11,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy_relext import Relation, get_relations, set_relations
 from spacy_relext.cli.convert import convert
 from spacy_relext.convert import FORMATS, TARGETS, guess_format
-from spacy_relext.convert.build import Options
+from spacy_relext.convert.build import ATTRIBUTES_KEY, Options
 from spacy_relext.convert.json_values import iter_json
 from spacy_relext.convert.source import Problem
 from spacy_relext.relation import has_relations
@@ -843,3 +843,63 @@ def test_empty_file_is_told(name, data, tmp_path):
     (folder / f"z{'.txt' if text else '.json'}").write_bytes(b"" if text else data)
     report = convert(folder, tmp_path / "o.spacy", format=name)
     assert report.written["document"] == report.dropped["document"] == 1
+
+
+def write_task(path: Path, *results: Any) -> None:
+    """A task of Label Studio's with these results before its own."""
+    task = json.loads(json.dumps(LABEL_STUDIO))
+    found = task["annotations"][1]["result"]
+    found[:0] = results
+    path.write_text(json.dumps(task), encoding="utf8")
+
+
+def test_what_is_said_of_a_region_is_kept_beside_its_entity(tmp_path):
+    """Wherever it stands. What is said of the task, or of nothing, is told."""
+    where = {"start": 0, "end": 9}
+    results = [
+        {"id": "a", "type": "textarea", "from_name": "comment", "value": {"text": ["Sure?"]}},
+        {"id": "a", "type": "choices", "from_name": "is", "value": {"choices": ["x", "y"]}},
+        {"id": "b", "type": "rating", "from_name": "stars", "value": {"rating": 4}},
+        {"id": "c", "type": "choices", "from_name": "topic", "value": {"choices": ["z"]}},
+        {"id": "d", "type": "rectanglelabels", "value": {"x": 1, "rectanglelabels": ["X"]}},
+        {"id": "a", "type": "choices", "value": 3},
+    ]
+    for result in results[:2]:
+        result["value"].update(where)
+    path = tmp_path / "input.json"
+    write_task(path, *results)
+    report = convert(path, tmp_path / "output.spacy")
+    (doc,) = load(tmp_path / "output.spacy")
+    assert get_triples(doc) == {("Ada Byron", "wrote_to", "Babbage")}
+    assert {ent.label_ for ent in doc.ents} == {"PERSON"}
+    assert [list(x) for x in doc.user_data[ATTRIBUTES_KEY]] == [
+        [0, 9, "PERSON", "comment", "Sure?"],
+        [0, 9, "PERSON", "is", "x"],
+        [0, 9, "PERSON", "is", "y"],
+        [19, 26, "PERSON", "stars", 4],
+    ]
+    assert report.dropped == {"note": 2, "attribute": 1}
+    told = [x for _, xs in report.sorts() for x in xs]
+    assert f"{path}:1: docs have no place for a result of type 'choices'" in told
+    assert any("the attribute of index 5 is malformed" in x for x in told)
+
+
+def test_region_of_hypertext_is_an_entity(tmp_path):
+    value = {"start": 10, "end": 15, "hypertextlabels": ["VERB"]}
+    path = tmp_path / "input.json"
+    write_task(path, {"id": "v", "type": "hypertextlabels", "value": value})
+    convert(path, tmp_path / "output.spacy")
+    (doc,) = load(tmp_path / "output.spacy")
+    assert [(ent.text, ent.label_) for ent in doc.ents][1] == ("wrote", "VERB")
+
+
+@pytest.mark.parametrize("name, where", [("prodigy", "spans"), ("jsonl", "entities")])
+def test_text_of_an_entity_that_is_no_text_is_told(name, where, tmp_path):
+    record = json.loads(json.dumps(RECORDS[name]))
+    record[where][0]["text"] = ["Ada", "Byron"]
+    path = tmp_path / "input.jsonl"
+    path.write_text(json.dumps(record), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy", format=name)
+    assert report.written["entity"] == report.dropped["entity"] == 1
+    reason = f"{path}:1: the entity of index 0 is malformed: 'text' is of type list"
+    assert any(x.startswith(reason) for _, xs in report.sorts() for x in xs)
