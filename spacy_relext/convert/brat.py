@@ -179,7 +179,7 @@ class _Standoff:
         self.relations.append(SourceRelation(head, tail, label, line.place))
 
     def _read_equivalence(self, line: Line) -> None:
-        label, *members = line.columns[0].split()
+        label, *members = line.columns[0].split() or [""]
         if len(members) < 2:
             self._drop(line, f"no label and two members: {line.columns[0]!r}")
             return
@@ -212,7 +212,7 @@ class _Standoff:
         return self.triggers.get(id, id)
 
     def _read_attribute(self, line: Line) -> None:
-        name, *rest = line.columns[0].split()
+        name, *rest = line.columns[0].split() or [""]
         if not rest:
             self._drop(line, f"no name and entity: {line.columns[0]!r}")
             return

@@ -857,7 +857,7 @@ def test_what_is_said_of_a_region_is_kept_beside_its_entity(tmp_path):
     """Wherever it stands. What is said of the task, or of nothing, is told."""
     where = {"start": 0, "end": 9}
     results = [
-        {"id": "a", "type": "textarea", "from_name": "comment", "value": {"text": ["Sure?"]}},
+        {"id": "a", "type": "textarea", "from_name": "why", "value": {"text": ["Sure?"]}},
         {"id": "a", "type": "choices", "from_name": "is", "value": {"choices": ["x", "y"]}},
         {"id": "b", "type": "rating", "from_name": "stars", "value": {"rating": 4}},
         {"id": "c", "type": "choices", "from_name": "topic", "value": {"choices": ["z"]}},
@@ -873,7 +873,7 @@ def test_what_is_said_of_a_region_is_kept_beside_its_entity(tmp_path):
     assert get_triples(doc) == {("Ada Byron", "wrote_to", "Babbage")}
     assert {ent.label_ for ent in doc.ents} == {"PERSON"}
     assert [list(x) for x in doc.user_data[ATTRIBUTES_KEY]] == [
-        [0, 9, "PERSON", "comment", "Sure?"],
+        [0, 9, "PERSON", "why", "Sure?"],
         [0, 9, "PERSON", "is", "x"],
         [0, 9, "PERSON", "is", "y"],
         [19, 26, "PERSON", "stars", 4],
