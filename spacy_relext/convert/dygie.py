@@ -68,10 +68,12 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
         doc.add_relation(_name(one, two), _name(three, four), label)
 
     def add_event(event: List[Any]) -> None:
-        (trigger, *rest), *arguments = event
-        first, last = (trigger, trigger) if len(rest) == 1 else (trigger, rest[0])
+        trigger, *arguments = event
+        # One token, or the first and the last.
+        tokens = [part for part in trigger if isinstance(part, int)]
+        first, last = tokens[0], tokens[-1]
         if _name(first, last) not in known:
-            label = next(part for part in rest if isinstance(part, str))
+            label = next((part for part in trigger if isinstance(part, str)), "")
             doc.add_entity(_name(first, last), first, last, label, end_included=True)
             known.add(_name(first, last))
         for start, end, role, *_ in arguments:

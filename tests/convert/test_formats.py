@@ -340,6 +340,20 @@ def test_events_relate_trigger_and_arguments(tmp_path):
     }
 
 
+def test_trigger_without_a_label(tmp_path):
+    """It is no entity, unless there is one of the same tokens."""
+    events = [[[4, 4], [2, 3, "writer"]], [[2, 3], [6, 6, "reader"]]]
+    record = {**DYGIE, "relations": [[], []], "events": [[], events]}
+    path = tmp_path / "input.jsonl"
+    path.write_text(json.dumps(record), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy")
+    (doc,) = load(tmp_path / "output.spacy")
+    assert get_triples(doc) == {("Ada Byron", "reader", "Babbage")}
+    assert report.dropped["entity"] == report.dropped["relation"] == 1
+    told = [x for _, xs in report.sorts() for x in xs]
+    assert f"{path}:1: it has no label" in told
+
+
 def test_tokens_outside_the_document_are_told(tmp_path):
     entities = [*SPERT["entities"], {"type": "PERSON", "start": 5, "end": 9}]
     relations = [*SPERT["relations"], {"type": "wrote_to", "head": 0, "tail": 2}]
