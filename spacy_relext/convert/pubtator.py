@@ -2,8 +2,9 @@
 with tabs; an empty line between documents.
 
 Relations hold between ids of a knowledge base. Each is given to those mentions that stand
-closest to each other, and has all of them; `doc.spans` has all mentions of each id, too. A mention of several things, `A|B`, is
-one of each that has no other. `-1` is no id.
+closest to each other, and has all of them; `doc.spans` has all mentions of each id, too.
+A mention of several things, `A|B`, is one of each that has no other. `-1` is no id. Whether
+a relation is novel (BioRED), and how the parts of a mention read, docs have no place for.
 """
 
 import re
@@ -74,10 +75,16 @@ def _as_source(lines: List[Line]) -> Union[SourceDoc, Problem]:
         if kind == "note":
             reason = f"neither a mention nor a relation: {line[:60]!r}"
             problems.append(Problem(place_of, kind, DROPPED, reason))
-        elif columns[0] != name:
+            continue
+        if columns[0] != name:
             reason = f"it is of document {columns[0]!r}, and stands in {name!r}"
             problems.append(Problem(place_of, kind, DROPPED, reason))
-        elif is_mention:
+            continue
+        more = "\t".join(columns[6 if is_mention else 4 :]).strip()
+        if more:
+            reason = f"docs have no place for what else stands in its line: {more!r}"
+            problems.append(Problem(place_of, "note", DROPPED, reason))
+        if is_mention:
             kb_id = columns[5].strip() if len(columns) > 5 else ""
             kb_id = "" if kb_id in NO_ID else kb_id
             entities.append(

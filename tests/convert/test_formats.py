@@ -839,6 +839,23 @@ def test_lines_of_another_document_are_told(tmp_path):
     assert any(x.startswith(f"{path}:7: no line with a title") for x in told)
 
 
+def test_further_columns_of_pubtator_are_told(tmp_path):
+    """Whether a relation is novel, and how the parts of a mention read."""
+    novel = PUBTATOR.replace("\tQ7259\tQ46633\n", "\tQ7259\tQ46633\tNovel\n")
+    parts = novel.replace("PERSON\tQ7259\n", "PERSON\tQ7259\tAda|Byron\n")
+    path = tmp_path / "input.txt"
+    path.write_text(parts.replace("Q46633\n", "Q46633\t\n"), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy")
+    (doc,) = load(tmp_path / "output.spacy")
+    assert get_triples(doc) == {("Ada Byron", "wrote_to", "Babbage")}
+    assert report.dropped == {"note": 2}
+    (places,) = [xs for _, xs in report.sorts()]
+    reason = "docs have no place for what else stands in its line"
+    assert places == [f"{path}:3: {reason}: 'Ada|Byron'", f"{path}:5: {reason}: 'Novel'"]
+    with pytest.raises(ValueError, match=":3: note dropped: docs have no place"):
+        convert(path, tmp_path / "output.spacy", strict=True)
+
+
 def test_document_that_the_pipeline_failed_on_is_told(tmp_path):
     failed = {"id": "b", "source": "b.txt", "text": TEXT, "error": "ValueError: no"}
     path = tmp_path / "input.jsonl"
