@@ -1,15 +1,20 @@
-"""doccano's JSON lines of a project with relations: entities by characters, relations by
-the ids of their entities. See https://doccano.github.io/doccano."""
+"""doccano's JSON lines of sequence labelling: entities by characters, relations by the ids of
+their entities. In a project without relations an entity is a list of its start, its end and
+its label. See https://doccano.github.io/doccano."""
 
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Union
+from typing import Any, Dict, Iterator, List, Tuple, Union
 
 from spacy.tokens import Doc
 
 from ..pairs import as_key
 from .read import Head, build_each, read_records
+from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 from .writers import JsonLinesWriter, get_annotations
+
+# Where the entities are; in a project without relations, and in one of an old version.
+ENTITIES = ("entities", "label", "labels")
 
 
 def is_doccano(head: Head) -> bool:
@@ -17,8 +22,10 @@ def is_doccano(head: Head) -> bool:
     record = head.record
     if not isinstance(record, dict) or "text" not in record:
         return False
-    entities = record.get("entities")
+    entities = _get_entities(record)
     first = entities[0] if isinstance(entities, list) and entities else None
+    if isinstance(first, list):
+        return [type(part) for part in first] == [int, int, str]
     return isinstance(first, dict) and "start_offset" in first
 
 
@@ -43,17 +50,24 @@ def write_doccano(path: Path) -> JsonLinesWriter:
 def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
     problems: List[Problem] = []
 
-    def as_entity(e: Dict[str, Any]) -> SourceEntity:
-        start, end = int(e["start_offset"]), int(e["end_offset"])
-        return SourceEntity(str(e["id"]), start, end, e["label"], place)
+    def as_entity(indexed: Tuple[int, Any]) -> SourceEntity:
+        i, e = indexed
+        if isinstance(e, dict):
+            id, start, end, label = e["id"], e["start_offset"], e["end_offset"], e["label"]
+        else:
+            id, (start, end, label) = i, e
+        return SourceEntity(str(id), int(start), int(end), label, place)
 
     def as_relation(r: Dict[str, Any]) -> SourceRelation:
         return SourceRelation(str(r["from_id"]), str(r["to_id"]), r["type"], place)
 
-    entities = build_each(record.get("entities"), as_entity, "entity", place, problems)
+    found = enumerate(_get_entities(record) or ())
+    entities = build_each(found, as_entity, "entity", place, problems)
     relations = build_each(
         record.get("relations"), as_relation, "relation", place, problems
     )
+    for _ in record.get("Comments") or ():
+        problems.append(Problem(place, "note", DROPPED, "docs have no place for comments"))
     name = str(record.get("id", place))
     return SourceDoc(
         name,
@@ -64,6 +78,10 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
         problems,
         has_relations="relations" in record,
     )
+
+
+def _get_entities(record: Dict[str, Any]) -> Any:
+    return next((record[key] for key in ENTITIES if key in record), None)
 
 
 def _as_line(doc: Doc, position: int) -> Dict[str, Any]:

@@ -839,6 +839,24 @@ def test_lines_of_another_document_are_told(tmp_path):
     assert any(x.startswith(f"{path}:7: no line with a title") for x in told)
 
 
+@pytest.mark.parametrize("key", ["label", "labels"])
+def test_doccano_without_relations(key, tmp_path):
+    """An entity is a list, then, and nobody has annotated relations."""
+    labels = [[0, 9, "PERSON"], [19, 26, "PERSON"], [10, 15], "wrote"]
+    record = {"id": 7, "text": TEXT, key: labels, "Comments": ["Sure?", "Yes"]}
+    path = tmp_path / "input.jsonl"
+    path.write_text(json.dumps(record), encoding="utf8")
+    assert guess_format(path) == "doccano"
+    report = convert(path, tmp_path / "output.spacy")
+    (doc,) = load(tmp_path / "output.spacy")
+    assert [(ent.text, ent.label_) for ent in doc.ents] == [
+        ("Ada Byron", "PERSON"),
+        ("Babbage", "PERSON"),
+    ]
+    assert not has_relations(doc)
+    assert report.dropped == {"entity": 2, "note": 2}
+
+
 def test_further_columns_of_pubtator_are_told(tmp_path):
     """Whether a relation is novel, and how the parts of a mention read."""
     novel = PUBTATOR.replace("\tQ7259\tQ46633\n", "\tQ7259\tQ46633\tNovel\n")
