@@ -2,7 +2,8 @@
 
 What brat says beyond entities and binary relations: an attribute is kept beside its entity,
 a normalisation becomes its `kb_id`, an event a relation from its trigger to each argument,
-an equivalence of several a chain of relations. See https://brat.nlplab.org/standoff.html.
+by its role without a number, an equivalence of several a chain of relations. See
+https://brat.nlplab.org/standoff.html.
 """
 
 import re
@@ -23,6 +24,8 @@ LINE_BEGIN = re.compile(r"[TREAMN#]\d+\s|\*\s")
 ENTITY = re.compile(r"(\S+) (\d+ \d+(?:;\d+ \d+)*)")
 # What brat calls the arguments of a binary relation; by these names, or in this order.
 ARGUMENT = re.compile(r"([^\s:]+):(\S+)")
+# brat numbers the roles of an event that are given more than once: Theme, Theme2.
+NUMBER = re.compile(r"(?<=\D)\d+$")
 # brat wants the name of a knowledge base before an id of it.
 KB_PREFIX = "KB:"
 KIND = {"T": "entity", "R": "relation", "E": "relation", "*": "relation"}
@@ -200,11 +203,9 @@ class _Standoff:
             self._drop(line, f"no event with a trigger: {line.columns[0]!r}")
             return
         for role, target in arguments:
-            self.relations.append(
-                SourceRelation(
-                    self.triggers[line.id], self._resolve(target), role, line.place
-                )
-            )
+            head, tail = self.triggers[line.id], self._resolve(target)
+            label = NUMBER.sub("", role)
+            self.relations.append(SourceRelation(head, tail, label, line.place))
         reason = "its trigger is related to each argument"
         self.problems.append(Problem(line.place, "relation", "made of an event", reason))
 

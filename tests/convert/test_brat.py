@@ -60,7 +60,7 @@ def test_everything_that_brat_says(tmp_path):
         ("a mill", "LOCATED_IN", "Tarn"),
         ("old stone mill", "LOCATED_IN", "Tarn"),
         ("opened", "Founder", "Mira"),
-        ("opened", "Founder2", "Jon Falk"),
+        ("opened", "Founder", "Jon Falk"),
         ("opened", "What", "a mill"),
         ("a mill", "Same", "old stone mill"),
     }
@@ -89,6 +89,16 @@ def test_events_of_events(tmp_path):
     write(tmp_path, ann)
     [doc], _ = convert(tmp_path)
     assert triples(doc) == {("and", "What", "opened")}
+
+
+@pytest.mark.parametrize(
+    "role, label", [("Theme", "Theme"), ("Theme2", "Theme"), ("Site13", "Site"), ("1", "1")]
+)
+def test_number_of_a_role(tmp_path, role, label):
+    """It tells two arguments of one role apart, and is no part of the label."""
+    write(tmp_path, f"T1\tP 0 4\tMira\nT2\tOpen 18 24\topened\nE1\tOpen:T2 {role}:T1\n")
+    [doc], _ = convert(tmp_path)
+    assert triples(doc) == {("opened", label, "Mira")}
 
 
 def test_line_breaks_within_an_entity(tmp_path):
