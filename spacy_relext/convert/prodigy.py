@@ -62,7 +62,9 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
         entity = SourceEntity(
             f"span {i}", start, end, label, place, text=said, kb_id=kb_id
         )
-        ids.setdefault((start, end), entity.id)
+        # Several labels may have the same tokens.
+        for key in ((start, end, label), (start, end)):
+            ids.setdefault(key, entity.id)
         if "token_end" in span:
             ids.setdefault(span["token_end"], entity.id)
         return entity
@@ -70,10 +72,12 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
     def find(relation: Dict[str, Any], end: str) -> str:
         span = relation.get(f"{end}_span") or {}
         offsets: Tuple[Any, Any] = (span.get("start"), span.get("end"))
-        return ids.get(offsets) or ids.get(relation[end]) or f"token {relation[end]}"
+        keys = ((*offsets, span.get("label") or ""), offsets, relation[end])
+        return next((ids[key] for key in keys if key in ids), f"token {relation[end]}")
 
     def as_relation(r: Dict[str, Any]) -> SourceRelation:
-        return SourceRelation(find(r, "head"), find(r, "child"), r.get("label") or "", place)
+        head, tail, label = find(r, "head"), find(r, "child"), r.get("label") or ""
+        return SourceRelation(head, tail, label, place, r.get("score", 1.0))
 
     spans = enumerate(record.get("spans") or ())
     entities = build_each(spans, as_entity, "entity", place, problems)

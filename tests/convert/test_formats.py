@@ -261,7 +261,9 @@ def test_what_is_written_is_read_again(name, tmp_path):
         }
         assert get_triples(found) == get_triples(doc)
         scores = {r.label: r.score for r in get_relations(found)}
-        assert scores["wrote_to"] == (0.75 if name in ("spacy", "jsonl") else 1.0)
+        assert scores["wrote_to"] == (
+            0.75 if name in ("spacy", "jsonl", "prodigy") else 1.0
+        )
         kb_ids = {span.kb_id_ for span in found.ents} - {""}
         assert kb_ids == (set() if name == "doccano" else {"Q7259"})
 
@@ -855,6 +857,23 @@ def test_doccano_without_relations(key, tmp_path):
     ]
     assert not has_relations(doc)
     assert report.dropped == {"entity": 2, "note": 2}
+
+
+@pytest.mark.parametrize("label", ["PERSON", "WRITER"])
+def test_relation_of_prodigy_stays_with_its_label(label, tmp_path):
+    """Its head has the tokens of another entity."""
+    doc = Doc(NLP.vocab, words=WORDS)
+    spans = {x: Span(doc, 0, 2, x) for x in ("PERSON", "WRITER")}
+    tail = Span(doc, 4, 5, "PERSON")
+    doc.spans["all"] = [*spans.values(), tail]
+    set_relations(doc, [Relation(spans[label], tail, "wrote_to", 0.25)])
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "in.spacy")
+    options = Options(spans_key="all")
+    convert(tmp_path / "in.spacy", tmp_path / "a.jsonl", to="prodigy", options=options)
+    convert(tmp_path / "a.jsonl", tmp_path / "back.spacy", options=options)
+    (back,) = load(tmp_path / "back.spacy")
+    (relation,) = get_relations(back)
+    assert (relation.head.label_, relation.score) == (label, 0.25)
 
 
 def test_further_columns_of_pubtator_are_told(tmp_path):
