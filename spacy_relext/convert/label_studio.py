@@ -1,9 +1,9 @@
 """Label Studio's JSON: a task with its text, and annotations whose results are regions of
 the text and relations between them.
 
-The first annotation that was not cancelled counts. A relation to both sides is two. What is
-said of a region beside its labels, as a choice or a comment, is kept beside its entity.
-See https://labelstud.io/guide/export.
+The annotation that is the ground truth counts, else the first that was not cancelled. A
+relation to both sides is two. What is said of a region beside its labels, as a choice or a
+comment, is kept beside its entity. See https://labelstud.io/guide/export.
 """
 
 from collections import defaultdict
@@ -44,7 +44,12 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
     annotations = record.get("annotations") or record.get("completions") or []
     annotations = [found for found in annotations if not found.get("was_cancelled")]
     if not annotations:
-        return Problem(place, "document", "skipped", "it has no annotation")
+        reason = "it has no annotation"
+        if record.get("predictions"):
+            reason += "; its predictions are not read"
+        return Problem(place, "document", "skipped", reason)
+    truths = [found for found in annotations if found.get("ground_truth")]
+    annotation = (truths or annotations)[0]
     relations: List[SourceRelation] = []
     problems: List[Problem] = []
     # By the id of the region, which may be no entity: each with the type of its result.
@@ -85,7 +90,7 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
     for _ in annotations[1:]:
         drop("note", "a second annotation of the same text")
     results: Dict[str, List[Any]] = {"entity": [], "relation": [], "attribute": []}
-    for result in annotations[0]["result"]:
+    for result in annotation["result"]:
         results[_find_kind(result)].append(result)
     entities = build_each(results["entity"], as_entity, "entity", place, problems)
     build_each(results["relation"], add_relation, "relation", place, problems)

@@ -952,6 +952,31 @@ def test_what_is_said_of_a_region_is_kept_beside_its_entity(tmp_path):
     assert any("the attribute of index 5 is malformed" in x for x in told)
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_ground_truth_comes_before_what_stands_first(cancelled, tmp_path):
+    """Where it was cancelled it is none."""
+    task = json.loads(json.dumps(LABEL_STUDIO))
+    truth = {"ground_truth": True, "was_cancelled": cancelled, "result": []}
+    task["annotations"] += [{"ground_truth": False, "result": []}, truth]
+    path = tmp_path / "input.json"
+    path.write_text(json.dumps(task), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy")
+    assert report.written["relation"] == (1 if cancelled else 0)
+    assert report.dropped["note"] == (1 if cancelled else 2)
+
+
+def test_task_of_predictions_alone_is_told(tmp_path):
+    predicted = {**LABEL_STUDIO, "annotations": [], "predictions": [{"result": []}]}
+    tasks = [predicted, {**LABEL_STUDIO, "annotations": []}, LABEL_STUDIO]
+    path = tmp_path / "input.jsonl"
+    path.write_text("".join(json.dumps(x) + "\n" for x in tasks), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy")
+    assert report.changed["document", "skipped"] == 2
+    told = [x for _, xs in report.sorts() for x in xs]
+    assert f"{path}:1: it has no annotation; its predictions are not read" in told
+    assert f"{path}:2: it has no annotation" in told
+
+
 def test_region_of_hypertext_is_an_entity(tmp_path):
     value = {"start": 10, "end": 15, "hypertextlabels": ["VERB"]}
     path = tmp_path / "input.json"
