@@ -61,7 +61,6 @@ class DocBuilder:
         RETURNS (List[Doc]): One doc, or its pieces. Its source is in `doc.user_data`.
         """
         read = self.report.read
-        read["document"] += 1
         read["entity"] += len(source.entities)
         read["relation"] += len(source.relations)
         read["attribute"] += sum(len(entity.attributes) for entity in source.entities)
@@ -71,9 +70,10 @@ class DocBuilder:
         if not source.text.strip():
             drop_all(source, "no text in the document", self.report)
             return []
+        read["document"] += 1
         source = check_source(source, self.report)
         docs = [self._build_piece(piece) for piece in self._cut(source)]
-        self.report.written["document"] += len(docs)
+        self.report.written["document"] += 1
         return docs
 
     def _cut(self, source: SourceDoc) -> List[SourceDoc]:

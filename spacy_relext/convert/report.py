@@ -20,8 +20,8 @@ class Report:
     """Counts documents, entities and relations, and collects problems. What it keeps
     does not grow with the input.
 
-    read (Counter): Number read, by kind.
-    written (Counter): Number written, by kind.
+    read (Counter): Number read, by kind. What is skipped is not.
+    written (Counter): Number written, by kind. A document that is cut is one.
     dropped (Counter): Number dropped, by kind.
     changed (Counter): By kind and what was done, as in ("entity", "expanded").
     files (Counter): Docs written, by file or folder.
@@ -62,6 +62,8 @@ class Report:
             if self.strict:
                 raise ValueError(f"{place}: {kind} {fate}: {reason}")
             self.dropped[kind] += 1
+            # The others are counted as docs are made of them.
+            self.read[kind] += kind == "document"
         else:
             self.changed[kind, fate] += 1
         # Without what is the text's own, as in 'Paris', so that like comes to like.
@@ -99,7 +101,7 @@ class Report:
 
         RAISES (AssertionError): Where it was.
         """
-        for kind in ("entity", "relation"):
+        for kind in ("document", "entity", "relation"):
             n_read = self.read[kind]
             n_known = self.written[kind] + self.dropped[kind]
             assert n_read == n_known, f"{kind}: {n_read} read, {n_known} accounted for"
@@ -122,7 +124,7 @@ class Report:
             counts = (self.read[kind], self.written[kind], self.dropped[kind])
             if any(counts) or changes:
                 rows.append((kind, *(f"{n:,}" for n in counts), ", ".join(changes)))
-        header = ("", "Read", "Written", "Dropped", "Of those written")
+        header = ("", "Read", "Written", "Dropped", "Changed or skipped")
         aligns = ("l", "r", "r", "r", "l")
         msg.table(rows, header=header, aligns=aligns, divider=True)
         for sort, places in self.sorts():

@@ -112,6 +112,22 @@ def test_dropped(folder, tmp_path):
     assert result.exit_code == 1 and "3.ann:2: entity dropped" in result.output
 
 
+def test_documents_add_up(tmp_path):
+    """One that is malformed, and one that has no text, are read as are those written; one
+    that was not accepted is not."""
+    path = tmp_path / "in.jsonl"
+    texts = ["Mira sings. Tarn sleeps.", " ", 3, "Mira sings."]
+    tasks = [{"text": text, "relations": []} for text in texts]
+    tasks.append({"text": "Mira sings.", "relations": [], "answer": "reject"})
+    srsly.write_jsonl(path, tasks)
+    options = ("--format", "prodigy", "--cut", "sentence")
+    result = relext_convert(path, tmp_path / "out.spacy", *options)
+    assert result.exit_code == 0, result.output
+    output = " ".join(result.output.split())
+    assert "document 4 2 2 1 skipped" in output
+    assert f"Docs in {tmp_path / 'out.spacy'}: 3" in output
+
+
 def test_strict_leaves_the_output_as_it_was(folder, tmp_path):
     outputs = [tmp_path / "a.spacy", tmp_path / "b.jsonl", tmp_path / "c"]
     report = tmp_path / "new" / "report.jsonl"

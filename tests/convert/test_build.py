@@ -253,6 +253,7 @@ def test_cut(cut):
     assert [len(get_relations(doc)) for doc in docs] == [1, 0]
     assert told(report) == ["a:13: between two pieces that the document is cut in"]
     assert docs[1].user_data[SOURCE_KEY][0] == "a#1"
+    assert report.read["document"] == report.written["document"] == 1
 
 
 def test_what_a_relation_has_in_another_piece_is_told():
@@ -310,7 +311,7 @@ def test_sentences():
 @pytest.mark.parametrize("text", ["", " \n "])
 def test_no_text(text):
     docs, report = build([SourceEntity("1", 0, 1, "X", "a:1")], text=text)
-    assert not docs and report.dropped["document"] == 1
+    assert not docs and report.read["document"] == report.dropped["document"] == 1
 
 
 def test_unknown_cut():
