@@ -61,7 +61,7 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
     def add_relation(result: Dict[str, Any]) -> None:
         ends = (str(result["from_id"]), str(result["to_id"]))
         ways = {"left": [ends[::-1]], "bi": [ends, ends[::-1]]}
-        labels = result.get("labels") or []
+        labels = _check_list(result.get("labels") or [])
         if not labels:
             drop("relation", "it has no label")
         for head, tail in ways.get(result.get("direction", "right"), [ends]):
@@ -76,7 +76,8 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
 
     def as_entity(result: Dict[str, Any]) -> SourceEntity:
         value = result["value"]
-        label, *more = value.get("labels") or value.get(result["type"]) or [""]
+        labels = value.get("labels") or value.get(result["type"]) or [""]
+        label, *more = _check_list(labels)
         return SourceEntity(
             id=str(result["id"]),
             start=int(value["start"]),
@@ -116,6 +117,13 @@ def _find_kind(result: Any) -> str:
     # Regions of an image have labels, too, but no place in a text.
     in_text = isinstance(value, dict) and {"start", "end"} <= set(value)
     return "entity" if kind.endswith("labels") and in_text else "attribute"
+
+
+def _check_list(labels: Any) -> List[Any]:
+    """A string would be a label by letter."""
+    if not isinstance(labels, list):
+        raise TypeError(f"labels must be a list, found: {labels!r}")
+    return labels
 
 
 def _find_text(data: Dict[str, Any], entities: List[SourceEntity]) -> str:

@@ -996,3 +996,16 @@ def test_text_of_an_entity_that_is_no_text_is_told(name, where, tmp_path):
     assert report.written["entity"] == report.dropped["entity"] == 1
     reason = f"{path}:1: the entity of index 0 is malformed: 'text' is of type list"
     assert any(x.startswith(reason) for _, xs in report.sorts() for x in xs)
+
+
+def test_labels_of_label_studio_that_are_no_list_are_told(tmp_path):
+    """They would be one label a letter."""
+    region = {"id": "v", "type": "labels", "value": {"start": 10, "end": 15, "labels": "VERB"}}
+    relation = {"type": "relation", "from_id": "a", "to_id": "b", "labels": "KNEW"}
+    path = tmp_path / "input.json"
+    write_task(path, region, relation)
+    report = convert(path, tmp_path / "output.spacy")
+    (doc,) = load(tmp_path / "output.spacy")
+    assert {ent.label_ for ent in doc.ents} == {"PERSON"}
+    assert get_triples(doc) == {("Ada Byron", "wrote_to", "Babbage")}
+    assert report.dropped == {"entity": 1, "relation": 1}
