@@ -203,7 +203,11 @@ def convert(
                     continue
                 for doc in builder.build(found):
                     for problem in find_losses(doc, target.loses):
-                        report.read["note"] += 1
+                        if problem.kind == "note":
+                            report.read["note"] += 1
+                        else:
+                            # It is in the doc, and not in what is made of that.
+                            report.written[problem.kind] -= 1
                         report.add(problem)
                     writers[splits[position]].add(doc)
                     report.files[paths[splits[position]]] += 1

@@ -39,6 +39,7 @@ class BratWriter:
             name = f"{name}-{len(self._names) + 1}"
         self._names.add(name)
         lines = []
+        n_attributes = 0
         for i, span in enumerate(found.mentions, 1):
             # Each line of text that an entity takes is a piece of it.
             pieces = [
@@ -51,6 +52,11 @@ class BratWriter:
             if span.kb_id_:
                 prefix = "" if ":" in span.kb_id_ else KB_PREFIX
                 lines.append(f"N{i}\tReference T{i} {prefix}{span.kb_id_}\t{said}")
+            for attribute, value in found.attributes.get(as_key(span), ()):
+                n_attributes += 1
+                # One that is just there has no value.
+                said = "" if value is True else " " + " ".join(str(value).split())
+                lines.append(f"A{n_attributes}\t{_as_label(attribute)} T{i}{said}")
         for i, relation in enumerate(found.relations, 1):
             head, tail = (
                 found.ids[as_key(end)] + 1 for end in (relation.head, relation.tail)

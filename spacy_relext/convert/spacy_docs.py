@@ -7,7 +7,7 @@ first token, spacy-llm by its position in `doc.ents`, GLiREL by its tokens.
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple, Union
 
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
@@ -22,7 +22,14 @@ from .corpus_writer import CorpusWriter
 from .files import walk
 from .read import Head, build_each
 from .report import DROPPED
-from .source import Bounds, Problem, SourceDoc, SourceEntity, SourceRelation
+from .source import (
+    Attribute,
+    Bounds,
+    Problem,
+    SourceDoc,
+    SourceEntity,
+    SourceRelation,
+)
 
 SUFFIXES = (".spacy",)
 THRESHOLD = 0.5
@@ -82,6 +89,24 @@ def get_clusters(doc: Doc) -> Dict[str, List[Span]]:
     return {key: [span for span in group if len(span)] for key, group in groups}
 
 
+def get_attributes(
+    doc: Doc, mentions: Iterable[Span]
+) -> Dict[Any, List[Attribute]]:
+    """Attributes of mentions.
+
+    doc (Doc): The doc.
+    mentions (Iterable[Span]): The mentions.
+    RETURNS (Dict[Tuple, List[Attribute]]): Name and value of each, by the key of its
+        mention (`pairs.as_key`).
+    """
+    keys = {(x.start_char, x.end_char, x.label_): as_key(x) for x in mentions}
+    attributes: Dict[Any, List[Attribute]] = {}
+    for start, end, label, name, value in doc.user_data.get(ATTRIBUTES_KEY, ()):
+        if (start, end, label) in keys:
+            attributes.setdefault(keys[start, end, label], []).append((name, value))
+    return attributes
+
+
 def _as_source(doc: Doc, place: str) -> SourceDoc:
     own = list(get_relations(doc))
     mentions = get_mentions(doc, own, (None, *get_entity_groups(doc)))
@@ -96,18 +121,14 @@ def _as_source(doc: Doc, place: str) -> SourceDoc:
             for span in group if len(group) > 1 else ():
                 name = f"entity of {_name(group[0])}"
                 cluster_of.setdefault((span.start, span.end), name)
-    attributes: Dict[Any, List[Tuple[str, Any]]] = {}
-    for start, end, label, name, value in doc.user_data.get(ATTRIBUTES_KEY, ()):
-        attributes.setdefault((start, end, label), []).append((name, value))
+    attributes = get_attributes(doc, mentions)
     entities: Dict[str, SourceEntity] = {}
     ids: Dict[Bounds, str] = {}
     for span in mentions:
         entity = replace(
             _as_entity(span, place),
             cluster=span.id_ or cluster_of.get((span.start, span.end), ""),
-            attributes=tuple(
-                attributes.get((span.start_char, span.end_char, span.label_), ())
-            ),
+            attributes=tuple(attributes.get(as_key(span), ())),
         )
         entities[entity.id] = entity
         ids.setdefault((span.start, span.end), entity.id)

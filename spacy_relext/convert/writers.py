@@ -23,7 +23,7 @@ from ..records import get_mentions
 from ..relation import Relation, get_relations, has_relations
 from .build import SOURCE_KEY
 from .report import DROPPED
-from .source import Bounds, Problem
+from .source import Attribute, Bounds, Problem
 
 
 class Writer(Protocol):
@@ -46,6 +46,8 @@ class Annotations(NamedTuple):
     ids (Dict[Tuple, int]): The position of each mention by its key (`pairs.as_key`).
     clusters (List[List[Span]]): The mentions of each cluster, which need not be entities.
     has_relations (bool): Whether relations were annotated, also where there are none.
+    attributes (Dict[Tuple, List[Attribute]]): Name and value of each attribute, by the
+        key of its mention.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Annotations(NamedTuple):
     ids: Dict[Any, int]
     clusters: List[List[Span]]
     has_relations: bool
+    attributes: Dict[Any, List[Attribute]]
 
 
 def get_annotations(doc: Doc) -> Annotations:
@@ -62,7 +65,7 @@ def get_annotations(doc: Doc) -> Annotations:
     doc (Doc): The doc.
     RETURNS (Annotations): They.
     """
-    from .spacy_docs import get_clusters, get_entity_groups
+    from .spacy_docs import get_attributes, get_clusters, get_entity_groups
 
     relations = list(get_relations(doc))
     keys = (None, *get_entity_groups(doc))
@@ -70,7 +73,10 @@ def get_annotations(doc: Doc) -> Annotations:
     name = str(doc.user_data.get(SOURCE_KEY, [""])[0])
     ids = {as_key(span): i for i, span in enumerate(mentions)}
     clusters = list(get_clusters(doc).values())
-    return Annotations(name, mentions, relations, ids, clusters, has_relations(doc))
+    attributes = get_attributes(doc, mentions)
+    return Annotations(
+        name, mentions, relations, ids, clusters, has_relations(doc), attributes
+    )
 
 
 def _count_clusters(found: Annotations) -> int:
@@ -85,18 +91,26 @@ def _as_bounds(mentions: Iterable[Span]) -> FrozenSet[Bounds]:
     return frozenset((span.start, span.end) for span in mentions)
 
 
-# What a format may have no place for: how many of a doc's entities, relations or
-# clusters have it; 1 where it is of the doc itself.
-LOSSES: Dict[str, Tuple[str, Callable[[Annotations], int]]] = {
+# What a format may have no place for: the kind of problem that this is, the reason, and
+# how many of it a doc has.
+LOSSES: Dict[str, Tuple[str, str, Callable[[Annotations], int]]] = {
+    "attributes": (
+        "attribute",
+        "the format has no place for the attributes of an entity",
+        lambda found: sum(map(len, found.attributes.values())),
+    ),
     "ids": (
+        "note",
         "the format has no place for the kb_id of an entity",
         lambda found: sum(bool(span.kb_id) for span in found.mentions),
     ),
     "scores": (
+        "note",
         "the format has no place for the score of a relation",
         lambda found: sum(relation.score < 1 for relation in found.relations),
     ),
     "mentions": (
+        "note",
         "the format has no place for the other mentions of a relation's entities",
         lambda found: sum(
             len(relation.head_mentions) + len(relation.tail_mentions) > 2
@@ -104,14 +118,17 @@ LOSSES: Dict[str, Tuple[str, Callable[[Annotations], int]]] = {
         ),
     ),
     "evidence": (
+        "note",
         "the format has no place for the evidence of a relation",
         lambda found: sum(bool(relation.evidence) for relation in found.relations),
     ),
     "clusters": (
+        "note",
         "the format has no place for a cluster of mentions",
         _count_clusters,
     ),
     "annotated": (
+        "note",
         "the format has no place for whether relations were annotated: there are none",
         lambda found: int(not found.has_relations),
     ),
@@ -123,15 +140,15 @@ def find_losses(doc: Doc, loses: Sequence[str]) -> Iterator[Problem]:
 
     doc (Doc): The doc, made by `DocBuilder`.
     loses (Sequence[str]): What the format has no place for, names in `LOSSES`.
-    YIELDS (Problem): A note for each entity, relation or cluster that has it, or for the
-        doc.
+    YIELDS (Problem): One for each attribute; a note for each entity, relation or cluster
+        that has it, or for the doc.
     """
     found = get_annotations(doc)
     _, place = doc.user_data[SOURCE_KEY]
     for name in loses:
-        reason, count = LOSSES[name]
+        kind, reason, count = LOSSES[name]
         for _ in range(count(found)):
-            yield Problem(place, "note", DROPPED, reason)
+            yield Problem(place, kind, DROPPED, reason)
 
 
 class JsonLinesWriter:

@@ -418,6 +418,28 @@ def test_what_another_format_has_no_place_for_is_reported(to, lost, tmp_path):
             convert(tmp_path / "in.spacy", path, to=to, strict=True)
 
 
+@pytest.mark.parametrize("to", TARGETS)
+def test_attributes_are_kept_or_told(to, tmp_path):
+    """One without a value, one with, and one of two words."""
+    folder = as_file(tmp_path, "brat")
+    lines = "A1\tNegated T1\nA2\tSize T2 small\nA3\tSize T2 very small\n"
+    (folder / "a.ann").write_text(f"{BRAT}{lines}", encoding="utf8")
+    target = tmp_path / f"target{FORMATS[to].suffix}"
+    report = convert(folder, target, to=to)
+    kept = to in ("brat", "spacy")
+    assert report.read["attribute"] == 3
+    assert report.written["attribute"] == (3 if kept else 0)
+    assert report.dropped["attribute"] == (0 if kept else 3)
+    convert(target, tmp_path / "back.spacy", format=to)
+    (doc,) = load(tmp_path / "back.spacy")
+    found = [tuple(x[3:]) for x in doc.user_data.get(ATTRIBUTES_KEY, ())]
+    expected = [("Negated", True), ("Size", "small"), ("Size", "very small")]
+    assert found == (expected if kept else [])
+    if not kept:
+        with pytest.raises(ValueError, match="no place for the attributes"):
+            convert(folder, target, to=to, strict=True)
+
+
 def test_evidence_that_is_not_there_takes_no_relation_along(tmp_path):
     label = {**DOCRED["labels"][0], "evidence": [1, 9]}
     path = tmp_path / "input.json"
