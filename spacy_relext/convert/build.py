@@ -4,7 +4,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from spacy.language import Language
 from spacy.pipeline import Sentencizer
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
 from ..grouping import CLUSTERS_PREFIX
@@ -93,6 +93,8 @@ class DocBuilder:
         return pieces
 
     def _make_doc(self, source: SourceDoc) -> Doc:
+        if source.doc is not None:
+            return source.doc.copy()
         if source.words is not None:
             return Doc(self.nlp.vocab, words=source.words, spaces=source.spaces)
         # Not `make_doc`, which refuses what would be too long for a parser.
@@ -109,12 +111,16 @@ class DocBuilder:
             for e in kept
             for name, value in e.attributes
         ]
+        doc.user_data.pop(ATTRIBUTES_KEY, None)
         if attributes:
             doc.user_data[ATTRIBUTES_KEY] = attributes
         self.report.written["attribute"] += len(attributes)
         return doc
 
     def _set_sentences(self, doc: Doc, source: SourceDoc) -> None:
+        if source.doc is not None and doc.has_annotation("SENT_START"):
+            # Those of a parse can't be set.
+            return
         if source.sent_starts:
             starts = set(source.sent_starts)
             for token in doc:
@@ -138,21 +144,26 @@ class DocBuilder:
             else:
                 spans[entity.id] = span
         distinct = [spans[entity.id] for entity in first.values()]
-        flat = filter_spans(distinct)
-        if self.options.spans_key is not None:
-            doc.spans[self.options.spans_key] = sorted(distinct, key=as_key)
-        else:
-            kept = {as_key(span) for span in flat}
+        if source.doc is not None:
+            _keep_spans(doc, {as_key(span): span for span in distinct})
+        elif self.options.spans_key is None:
+            kept = {as_key(span) for span in filter_spans(distinct)}
             for key, entity in first.items():
                 if key not in kept:
                     reason = "it overlaps a longer one; --spans-key keeps it"
                     self.report.drop_entity(entity, reason)
                     for id_ in [x for x, span in spans.items() if as_key(span) == key]:
                         del spans[id_]
-        doc.set_ents(flat)
+        if self.options.spans_key is not None:
+            own = list(doc.spans.get(self.options.spans_key, ()))
+            known = {as_key(span) for span in own}
+            own += [span for span in distinct if as_key(span) not in known]
+            doc.spans[self.options.spans_key] = sorted(own, key=as_key)
         stay = [entity for entity in first.values() if entity.id in spans]
         self.report.written["entity"] += len(stay)
-        self._set_clusters(doc, source, [(entity, spans[entity.id]) for entity in stay])
+        if source.doc is None:
+            doc.set_ents(filter_spans(distinct))
+            self._set_clusters(doc, source, [(x, spans[x.id]) for x in stay])
         return spans, stay
 
     def _set_clusters(
@@ -241,3 +252,23 @@ class DocBuilder:
                 self.report.add(Problem(relation.place, "relation", "aligned", reason))
             spans.append(span)
         return tuple(spans)
+
+
+def _keep_spans(doc: Doc, kept: Dict[Tuple, Span]) -> None:
+    """Leave those entities and spans of groups in a doc that were not dropped, in the
+    bounds that they have now."""
+
+    def find(span: Span) -> Optional[Span]:
+        """The span as it is; one with whitespace around it as that was cut off."""
+        if as_key(span) in kept or not len(span):
+            return span
+        words = [token.i for token in span if token.text.strip()]
+        return kept.get((words[0], words[-1] + 1, span.label)) if words else None
+
+    changed = [ent for ent in doc.ents if find(ent) is not ent]
+    doc.set_ents([], outside=changed, default="unmodified")
+    doc.set_ents(list(filter(None, map(find, changed))), default="unmodified")
+    for key, group in doc.spans.items():
+        if not key.startswith(CLUSTERS_PREFIX) and any(find(x) is not x for x in group):
+            spans = list(filter(None, map(find, group)))
+            doc.spans[key] = SpanGroup(doc, name=group.name, attrs=group.attrs, spans=spans)

@@ -2,7 +2,19 @@
 
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import (
+    Any,
+    Collection,
+    Dict,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
+
+from spacy.tokens import Doc, Span, SpanGroup
 
 Attribute = Tuple[str, Any]
 Bounds = Tuple[int, int]
@@ -105,6 +117,8 @@ class SourceDoc:
     clusters (Dict[str, List[SourceEntity]]): Mentions by their cluster's key in
         `doc.spans`, where they need not be entities, nor each in one cluster. Empty
         where the `cluster` of the entities tells.
+    doc (Optional[Doc]): The doc that all this was read of, with what else is in it. None
+        where the file has none.
     """
 
     id: str
@@ -118,6 +132,7 @@ class SourceDoc:
     sent_starts: Tuple[int, ...] = ()
     has_relations: bool = True
     clusters: Dict[str, List[SourceEntity]] = field(default_factory=dict)
+    doc: Optional[Doc] = None
 
     def __post_init__(self) -> None:
         _check_types(self, str, "text")
@@ -159,7 +174,7 @@ def cut_at(source: SourceDoc, starts: Sequence[int]) -> List[SourceDoc]:
     """Cut a document in pieces. A mention is never cut, and what lies between the pieces
     that it touches isn't either. A relation from piece to piece is dropped, and so are
     mentions and evidence of one that stand in another piece. A cluster has one key in all
-    of them.
+    of them. Categories of a doc, which are of the whole, are dropped.
 
     source (SourceDoc): The document.
     starts (Sequence[int]): Characters that pieces begin at.
@@ -180,6 +195,9 @@ def cut_at(source: SourceDoc, starts: Sequence[int]) -> List[SourceDoc]:
         pieces.append((start, start + len(text)))
     if len(pieces) < 2:
         return [source]
+    if source.doc is not None and source.doc.cats:
+        reason = "categories of a doc, which is cut in pieces"
+        problems.append(Problem(source.place, "note", "dropped", reason))
     piece_of = {}
     entities: List[List[SourceEntity]] = [[] for _ in pieces]
     index = 0
@@ -260,14 +278,37 @@ def _cut_clusters(
     return {key: cluster for key, cluster in found.items() if cluster}
 
 
-def _cut_words(source: SourceDoc, start: int, end: int) -> Dict[str, Optional[List]]:
+def _cut_words(source: SourceDoc, start: int, end: int) -> Dict[str, Any]:
     if source.words is None:
         return {}
     _, bounds = join_words(source.words, source.spaces)
     within = [i for i, bound in enumerate(bounds) if start <= bound[0] < end]
-    spaces = source.spaces
+    spaces, doc = source.spaces, source.doc
     return {
+        "doc": doc and _cut_doc(doc[within[0] : within[-1] + 1], source.clusters),
         "words": [source.words[i] for i in within],
         # The piece ends with its last word.
         "spaces": spaces and [spaces[i] for i in within[:-1]] + [False],
     }
+
+
+def _cut_doc(piece: Span, clusters: Collection[str]) -> Doc:
+    """A piece of a doc, with what is in each group of spans. A cluster that has nothing
+    there is left out, where an empty group of entities says that there are none."""
+    doc = piece.as_doc(copy_user_data=True)
+    for key, group in piece.doc.spans.items():
+        spans = [
+            Span(
+                doc,
+                span.start - piece.start,
+                span.end - piece.start,
+                label=span.label,
+                kb_id=span.kb_id,
+                span_id=span.id,
+            )
+            for span in group
+            if piece.start <= span.start and span.end <= piece.end
+        ]
+        if spans or key not in clusters:
+            doc.spans[key] = SpanGroup(doc, name=group.name, attrs=group.attrs, spans=spans)
+    return doc

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple, Union
 
+from spacy.lang.lex_attrs import LEX_ATTRS
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
@@ -66,7 +67,8 @@ def read_spacy(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
             yield Problem(str(file), "document", DROPPED, str(error))
             continue
         # One a file, or the words of all would pile up in it.
-        for number, doc in enumerate(docs.get_docs(Vocab()), 1):
+        vocab = Vocab(lex_attr_getters=LEX_ATTRS)
+        for number, doc in enumerate(docs.get_docs(vocab), 1):
             yield _as_source(doc, f"{file}:{number}")
 
 
@@ -157,6 +159,10 @@ def _as_source(doc: Doc, place: str) -> SourceDoc:
         relations.extend(made)
 
     build_each(_list_others(doc, ids), add_relations, "relation", place, problems)
+    annotated = has_relations(doc) or any(_get_others(doc, x) is not None for x in OTHERS)
+    for key in OTHERS:
+        # They are the package's own from here on, and would be there twice.
+        doc.user_data.pop(_get_key(key), None)
     starts: Tuple[int, ...] = ()
     if doc.has_annotation("SENT_START"):
         starts = tuple(sent.start_char for sent in doc.sents)
@@ -170,8 +176,9 @@ def _as_source(doc: Doc, place: str) -> SourceDoc:
         [token.text for token in doc],
         [bool(token.whitespace_) for token in doc],
         starts,
-        has_relations(doc) or any(_get_others(doc, key) is not None for key in OTHERS),
+        annotated,
         {key: [_as_entity(x, place) for x in found] for key, found in clusters.items()},
+        doc,
     )
 
 
@@ -188,7 +195,12 @@ def _as_entity(span: Span, place: str) -> SourceEntity:
 
 
 def _get_others(doc: Doc, key: str) -> Any:
-    return doc.user_data.get(("._.", key, None, None))
+    return doc.user_data.get(_get_key(key))
+
+
+def _get_key(name: str) -> Tuple[str, str, None, None]:
+    """Where `doc.user_data` has a custom attribute of the doc."""
+    return ("._.", name, None, None)
 
 
 def _list_others(

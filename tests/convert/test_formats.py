@@ -6,12 +6,12 @@ from typing import Any, Dict, List, Set, Tuple
 
 import pytest
 import spacy
-from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens import Doc, DocBin, Span, SpanGroup
 
 from spacy_relext import Relation, get_relations, set_relations
 from spacy_relext.cli.convert import convert
 from spacy_relext.convert import FORMATS, TARGETS, guess_format
-from spacy_relext.convert.build import ATTRIBUTES_KEY, Options
+from spacy_relext.convert.build import ATTRIBUTES_KEY, SOURCE_KEY, Options
 from spacy_relext.convert.json_values import iter_json
 from spacy_relext.convert.source import Problem
 from spacy_relext.relation import has_relations
@@ -288,6 +288,8 @@ def test_relations_that_others_left_in_docs(user_data, tmp_path):
     (doc,) = load(tmp_path / "output.spacy")
     assert get_triples(doc) == {("Ada Byron", "wrote_to", "Babbage")}
     assert not report.dropped["relation"]
+    # They are not there twice.
+    convert(tmp_path / "output.spacy", tmp_path / "again.spacy", strict=True)
 
 
 @pytest.mark.parametrize(
@@ -556,6 +558,83 @@ def make_clustered() -> Doc:
 
 def get_groups(doc: Doc) -> Dict[str, List[Tuple[str, str]]]:
     return {key: [(x.text, x.label_) for x in spans] for key, spans in doc.spans.items()}
+
+
+def make_annotated() -> Doc:
+    """With what has nothing to do with relations, and entities that are partly known."""
+    words = "Ada met Bo . \n She left".split(" ")
+    heads, deps = [1, 1, 1, 1, 3, 6, 6], ["dep"] * 7
+    deps[1] = deps[6] = "ROOT"
+    doc = Doc(NLP.vocab, words, tags=list("abcdefg"), heads=heads, deps=deps, lemmas=words)
+    ada, bo = Span(doc, 0, 1, "X", span_id="e1"), Span(doc, 2, 3, "X", kb_id="Q1")
+    doc.set_ents([ada, bo], missing=[doc[5:7]])
+    group = [Span(doc, 0, 3, "EVENT"), Span(doc, 0, 1, "X", span_id="e1")]
+    doc.spans["sc"] = SpanGroup(doc, attrs={"a": 1}, spans=group)
+    doc.spans["none"] = []
+    doc.user_data["title"] = "letters"
+    set_relations(doc, [Relation(ada, bo, "MET", 0.5)])
+    return doc
+
+
+def as_values(doc: Doc) -> Dict[str, Any]:
+    values = doc.to_json()
+    user_data = {k: v for k, v in doc.user_data.items() if k != SOURCE_KEY}
+    # A DocBin makes tuples of lists.
+    values["user_data"] = json.loads(json.dumps(user_data))
+    values["iob"] = [token.ent_iob for token in doc]
+    values["attrs"] = {key: dict(group.attrs) for key, group in doc.spans.items()}
+    values["ids"] = [[span.id_ for span in x] for x in (doc.ents, *doc.spans.values())]
+    return values
+
+
+def test_all_that_is_in_docs_is_kept(tmp_path):
+    doc = make_annotated()
+    doc.cats = {"LETTER": 1.0}
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "in.spacy")
+    report = convert(tmp_path / "in.spacy", tmp_path / "out.spacy", strict=True)
+    (found,) = load(tmp_path / "out.spacy")
+    assert as_values(found) == as_values(doc) and not report.sorts()
+    options = Options(spans_key="all")
+    convert(tmp_path / "in.spacy", tmp_path / "out.spacy", strict=True, options=options)
+    (found,) = load(tmp_path / "out.spacy")
+    everyone = [("Ada", "X"), ("Ada met Bo", "EVENT"), ("Bo", "X")]
+    assert get_groups(found)["all"] == everyone
+    del found.spans["all"]
+    assert as_values(found) == as_values(doc)
+
+
+def test_all_but_categories_is_kept_in_pieces_of_docs(tmp_path):
+    doc = make_annotated()
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "in.spacy")
+    options = Options("line")
+    convert(tmp_path / "in.spacy", tmp_path / "out.spacy", options=options, strict=True)
+    first, second = load(tmp_path / "out.spacy")
+    assert as_values(first) == as_values(doc[:4].as_doc(copy_user_data=True)) | {
+        key: as_values(doc)[key] for key in ("spans", "attrs", "ids")
+    }
+    assert [token.tag_ for token in second] == ["f", "g"] and not get_relations(second)
+    assert [token.ent_iob for token in second] == [0, 0]
+    assert get_groups(second) == {"sc": [], "none": []}
+    doc.cats = {"LETTER": 1.0}
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "in.spacy")
+    with pytest.raises(ValueError, match="in.spacy:1: note dropped: categories"):
+        convert(tmp_path / "in.spacy", tmp_path / "out.spacy", options=options, strict=True)
+
+
+def test_what_is_dropped_is_not_in_docs(tmp_path):
+    """A span without a label, and one of whitespace; another is trimmed."""
+    doc = make_annotated()
+    doc.ents = [Span(doc, 0, 1, "X"), Span(doc, 3, 5, "Y"), Span(doc, 6, 7, "Z")]
+    doc.spans["sc"] = [Span(doc, 3, 5, "Y"), Span(doc, 4, 5, "Y"), doc[0:1], doc.ents[2]]
+    set_relations(doc, [])
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "in.spacy")
+    report = convert(tmp_path / "in.spacy", tmp_path / "out.spacy")
+    (found,) = load(tmp_path / "out.spacy")
+    ents = [("Ada", "X"), (".", "Y"), ("left", "Z")]
+    assert [(ent.text, ent.label_) for ent in found.ents] == ents
+    assert get_groups(found) == {"sc": [(".", "Y"), ("left", "Z")], "none": []}
+    assert report.written["entity"] == 3 and report.dropped["entity"] == 2
+    assert report.changed == {("entity", "trimmed"): 1}
 
 
 def test_clusters_of_docs_are_kept(tmp_path):
