@@ -10,8 +10,8 @@ from ..pairs import as_key
 from .brat import KB_PREFIX
 from .writers import get_annotations
 
-# Characters of a file name.
-MAX_NAME = 100
+# Bytes of a file name, of which systems take 255.
+MAX_NAME = 200
 
 
 class BratWriter:
@@ -33,11 +33,7 @@ class BratWriter:
         doc (Doc): The doc.
         """
         found = get_annotations(doc)
-        name = re.sub(r"[^\w.#-]+", "-", found.name)[-MAX_NAME:].strip(".-")
-        name = name or "doc"
-        if name in self._names:
-            name = f"{name}-{len(self._names) + 1}"
-        self._names.add(name)
+        name = self._make_name(found.name)
         lines = []
         n_attributes = 0
         for i, span in enumerate(found.mentions, 1):
@@ -72,6 +68,18 @@ class BratWriter:
 
     def close(self) -> None:
         """Nothing is left to write."""
+
+    def _make_name(self, wanted: str) -> str:
+        """The name of a doc as one of a file that is not there yet."""
+        plain = re.sub(r"[^\w.#-]+", "-", wanted).encode("utf8")[-MAX_NAME:]
+        base = name = plain.decode("utf8", "ignore").strip(".-") or "doc"
+        number = len(self._names)
+        # Some systems do not tell case apart.
+        while name.casefold() in self._names:
+            number += 1
+            name = f"{base}-{number}"
+        self._names.add(name.casefold())
+        return name
 
 
 def _as_label(label: str) -> str:

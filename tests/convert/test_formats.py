@@ -727,6 +727,18 @@ def test_brat_writes_no_file_over(tmp_path):
         convert(source, tmp_path / "target", to="brat")
 
 
+def test_brat_gives_each_document_a_name_of_its_own(tmp_path):
+    """Also where the name with a number is another's, or is long."""
+    names = ["a-3", "a", "a", "A", "x/1", "x-1", "漢" * 100, "漢" * 100]
+    path = tmp_path / "input.jsonl"
+    records = [{**EXTRACTED, "id": name} for name in names]
+    path.write_text("".join(json.dumps(x) + "\n" for x in records), encoding="utf8")
+    convert(path, tmp_path / "target", to="brat", format="jsonl")
+    found = sorted((tmp_path / "target").glob("*.ann"))
+    assert len({file.name.lower() for file in found}) == len(names)
+    assert {"a-3.ann", "a.ann", "A-5.ann", "x-1.ann"} <= {file.name for file in found}
+
+
 @pytest.mark.parametrize("to", ["doccano", "prodigy", "spacy"])
 def test_output_of_a_wrong_name_is_refused(to, tmp_path):
     source = as_file(tmp_path, "spacy")
