@@ -63,7 +63,7 @@ FORMATS: Dict[str, Format] = {
         is_brat,
         BRAT_SUFFIXES,
         BratWriter,
-        loses=("mentions", "evidence", "clusters", "annotated"),
+        loses=("spaced_ids", "mentions", "evidence", "clusters", "annotated"),
     ),
     "doccano": Format(
         read_doccano,

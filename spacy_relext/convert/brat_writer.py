@@ -8,7 +8,7 @@ from spacy.tokens import Doc
 
 from ..pairs import as_key
 from .brat import KB_PREFIX
-from .writers import get_annotations
+from .writers import SPACE, get_annotations
 
 # Bytes of a file name, of which systems take 255.
 MAX_NAME = 200
@@ -16,7 +16,7 @@ MAX_NAME = 200
 
 class BratWriter:
     """Writes a folder of brat's, two files a doc. Labels get `_` for a space, which brat
-    does not allow in them. Scores become notes."""
+    does not allow in them; an id with one is left out. Scores become notes."""
 
     def __init__(self, path: Path):
         """Begin a folder.
@@ -44,9 +44,12 @@ class BratWriter:
             ]
             offsets = ";".join(f"{start} {end}" for start, end in pieces)
             said = " ".join(doc.text[start:end] for start, end in pieces)
+            said = said.replace("\t", " ")
             lines.append(f"T{i}\t{_as_label(span.label_)} {offsets}\t{said}")
-            if span.kb_id_:
-                prefix = "" if ":" in span.kb_id_ else KB_PREFIX
+            if span.kb_id_ and not SPACE.search(span.kb_id_):
+                # What begins with the prefix itself is given another, or would lose it.
+                named = ":" in span.kb_id_ and not span.kb_id_.startswith(KB_PREFIX)
+                prefix = "" if named else KB_PREFIX
                 lines.append(f"N{i}\tReference T{i} {prefix}{span.kb_id_}\t{said}")
             for attribute, value in found.attributes.get(as_key(span), ()):
                 n_attributes += 1

@@ -1,5 +1,6 @@
 """Docs into files of other tools, to be looked through and corrected there."""
 
+import re
 from pathlib import Path
 from typing import (
     Any,
@@ -91,6 +92,8 @@ def _as_bounds(mentions: Iterable[Span]) -> FrozenSet[Bounds]:
     return frozenset((span.start, span.end) for span in mentions)
 
 
+SPACE = re.compile(r"\s")
+
 # What a format may have no place for: the kind of problem that this is, the reason, and
 # how many of it a doc has.
 LOSSES: Dict[str, Tuple[str, str, Callable[[Annotations], int]]] = {
@@ -103,6 +106,11 @@ LOSSES: Dict[str, Tuple[str, str, Callable[[Annotations], int]]] = {
         "note",
         "the format has no place for the kb_id of an entity",
         lambda found: sum(bool(span.kb_id) for span in found.mentions),
+    ),
+    "spaced_ids": (
+        "note",
+        "the format has no place for a kb_id with a space in it",
+        lambda found: sum(bool(SPACE.search(span.kb_id_)) for span in found.mentions),
     ),
     "scores": (
         "note",

@@ -727,6 +727,30 @@ def test_brat_writes_no_file_over(tmp_path):
         convert(source, tmp_path / "target", to="brat")
 
 
+def test_brat_reads_all_that_it_writes(tmp_path):
+    """An entity with a tab, and ids that begin as those that brat has no name for."""
+    text = "Ada\tByron met Babbage\nof\tBath"
+    kb_ids = {"Ada\tByron": "KB:7", "Babbage\nof\tBath": "Q 5"}
+    entities = []
+    for id_, (said, kb_id) in enumerate(kb_ids.items()):
+        start = text.index(said)
+        bounds = {"start": start, "end": start + len(said)}
+        entities.append({"id": id_, **bounds, "label": "X", "kb_id": kb_id})
+    record = {**EXTRACTED, "text": text, "entities": entities, "relations": []}
+    path = tmp_path / "input.jsonl"
+    path.write_text(json.dumps(record), encoding="utf8")
+    report = convert(path, tmp_path / "target", to="brat", format="jsonl")
+    (problem,) = [reason for (_, _, reason), _ in report.sorts()]
+    assert "a kb_id with a space" in problem and report.dropped == {"note": 1}
+    report = convert(tmp_path / "target", tmp_path / "back.spacy", strict=True)
+    (doc,) = load(tmp_path / "back.spacy")
+    assert [(ent.text, ent.kb_id_) for ent in doc.ents] == list(
+        {**kb_ids, "Babbage\nof\tBath": ""}.items()
+    )
+    for file in (tmp_path / "target").glob("*.ann"):
+        assert {line.count("\t") for line in file.read_text("utf8").splitlines()} == {2}
+
+
 def test_brat_gives_each_document_a_name_of_its_own(tmp_path):
     """Also where the name with a number is another's, or is long."""
     names = ["a-3", "a", "a", "A", "x/1", "x-1", "漢" * 100, "漢" * 100]
