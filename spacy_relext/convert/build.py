@@ -14,9 +14,12 @@ from .check import check_source, drop_all, find_closest
 from .report import DROPPED, Report
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation, cut_at
 
-# What a doc's user data says of where it came from, and what no span can hold.
+# What a doc's user data says of where it came from, and what no span or relation can hold:
+# attributes of entities, labels of symmetric relations, and the sentences of relations.
 SOURCE_KEY = "spacy_relext.source"
 ATTRIBUTES_KEY = "spacy_relext.attributes"
+SYMMETRIC_KEY = "spacy_relext.symmetric"
+SENTENCES_KEY = "spacy_relext.sentences"
 
 CUTS = ("document", "line", "sentence")
 
@@ -111,9 +114,17 @@ class DocBuilder:
             for e in kept
             for name, value in e.attributes
         ]
-        doc.user_data.pop(ATTRIBUTES_KEY, None)
-        if attributes:
-            doc.user_data[ATTRIBUTES_KEY] = attributes
+        symmetric = {x.label for x in source.relations if x.symmetric}
+        sentences = {x.sentence for x in source.relations if x.sentence}
+        for key, found in (
+            (ATTRIBUTES_KEY, attributes),
+            (SYMMETRIC_KEY, sorted(symmetric)),
+            (SENTENCES_KEY, sorted(map(list, sentences))),
+        ):
+            # A doc that was read has those of the whole.
+            doc.user_data.pop(key, None)
+            if found:
+                doc.user_data[key] = found
         self.report.written["attribute"] += len(attributes)
         return doc
 

@@ -6,10 +6,12 @@ from typing import Any, Dict, Iterator, List, Tuple, Union
 from spacy.tokens import Doc
 
 from ..records import as_record, get_mention_ids
+from ..relation import get_relations
+from .build import SYMMETRIC_KEY
 from .read import Head, build_each, read_records
 from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
-from .spacy_docs import get_entity_groups
+from .spacy_docs import find_sentence, get_entity_groups
 from .writers import JsonLinesWriter, get_annotations
 
 
@@ -66,6 +68,7 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
             return ids
 
         evidence = tuple((x["start"], x["end"]) for x in r.get("evidence") or ())
+        sentence = r.get("sentence") and (r["sentence"]["start"], r["sentence"]["end"])
         return SourceRelation(
             str(r["head"]),
             str(r["tail"]),
@@ -75,6 +78,8 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
             as_mentions("head"),
             as_mentions("tail"),
             evidence,
+            r.get("symmetric", False),
+            sentence,
         )
 
     # Relations come first: they tell which mentions are of one entity.
@@ -97,4 +102,16 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
 def _as_line(doc: Doc, position: int) -> Dict[str, Any]:
     name = get_annotations(doc).name
     keys = (None, *get_entity_groups(doc))
-    return dict(as_record(doc, id=name or str(position), source=name, spans_keys=keys))
+    symmetric = doc.user_data.get(SYMMETRIC_KEY, ())
+    record = as_record(
+        doc,
+        id=name or str(position),
+        source=name,
+        spans_keys=keys,
+        symmetric_labels=symmetric,
+    )
+    for told, relation in zip(record["relations"], get_relations(doc)):
+        sentence = find_sentence(doc, relation)
+        if sentence is not None:
+            told["sentence"] = dict(zip(("start", "end"), sentence))
+    return dict(record)

@@ -80,6 +80,9 @@ class SourceRelation:
         the cluster tells them.
     evidence (Tuple[Bounds, ...]): Where each sentence that tells of it lies in the text,
         in characters, end exclusive.
+    symmetric (bool): Whether it is said to have no direction.
+    sentence (Optional[Bounds]): Where all that stands between its head and tail lies, from
+        the first of their sentences to the last, as far as that is known.
     """
 
     head: str
@@ -90,12 +93,17 @@ class SourceRelation:
     head_mentions: Tuple[str, ...] = ()
     tail_mentions: Tuple[str, ...] = ()
     evidence: Tuple[Bounds, ...] = ()
+    symmetric: bool = False
+    sentence: Optional[Bounds] = None
 
     def __post_init__(self) -> None:
         _check_types(self, str, "label")
         _check_types(self, (int, float), "score")
+        _check_types(self, bool, "symmetric")
         if not all(isinstance(char, int) for char in chain.from_iterable(self.evidence)):
             raise TypeError(f"'evidence' is not of integers: {self.evidence!r}")
+        if not all(isinstance(char, int) for char in self.sentence or ()):
+            raise TypeError(f"'sentence' is not of integers: {self.sentence!r}")
 
 
 @dataclass(frozen=True)
@@ -223,8 +231,13 @@ def cut_at(source: SourceDoc, starts: Sequence[int]) -> List[SourceDoc]:
             for first, last in relation.evidence
             if first < end and start < last
         )
+        sentence = relation.sentence and _shift(*relation.sentence, start, end)
         return replace(
-            relation, head_mentions=heads, tail_mentions=tails, evidence=evidence
+            relation,
+            head_mentions=heads,
+            tail_mentions=tails,
+            evidence=evidence,
+            sentence=sentence,
         )
 
     relations: List[List[SourceRelation]] = [[] for _ in pieces]

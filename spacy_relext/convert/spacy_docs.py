@@ -7,7 +7,7 @@ first token, spacy-llm by its position in `doc.ents`, GLiREL by its tokens.
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from spacy.lang.lex_attrs import LEX_ATTRS
 from spacy.tokens import Doc, Span
@@ -17,8 +17,8 @@ from ..corpus import read_doc_bin
 from ..grouping import CLUSTERS_PREFIX
 from ..pairs import as_key
 from ..records import get_mentions
-from ..relation import get_relations, has_relations
-from .build import ATTRIBUTES_KEY, SOURCE_KEY
+from ..relation import Relation, get_relations, has_relations
+from .build import ATTRIBUTES_KEY, SENTENCES_KEY, SOURCE_KEY, SYMMETRIC_KEY
 from .corpus_writer import CorpusWriter
 from .files import walk
 from .read import Head, build_each
@@ -109,6 +109,24 @@ def get_attributes(
     return attributes
 
 
+def find_sentence(doc: Doc, relation: Relation) -> Optional[Bounds]:
+    """Where a relation is told, as it was said where the doc was made of. Those of other
+    relations that have its head and tail within them have all of it within them.
+
+    doc (Doc): The doc.
+    relation (Relation): The relation.
+    RETURNS (Optional[Bounds]): Start and end in characters, None where it is not known.
+    """
+    first = min(relation.head.start_char, relation.tail.start_char)
+    last = max(relation.head.end_char, relation.tail.end_char)
+    told = [
+        (end - start, start, end)
+        for start, end in doc.user_data.get(SENTENCES_KEY, ())
+        if 0 <= start <= first and last <= end <= len(doc.text)
+    ]
+    return min(told)[1:] if told else None
+
+
 def _as_source(doc: Doc, place: str) -> SourceDoc:
     own = list(get_relations(doc))
     mentions = get_mentions(doc, own, (None, *get_entity_groups(doc)))
@@ -135,6 +153,7 @@ def _as_source(doc: Doc, place: str) -> SourceDoc:
         entities[entity.id] = entity
         ids.setdefault((span.start, span.end), entity.id)
 
+    symmetric = doc.user_data.get(SYMMETRIC_KEY, ())
     relations = [
         SourceRelation(
             _name(r.head),
@@ -145,6 +164,8 @@ def _as_source(doc: Doc, place: str) -> SourceDoc:
             tuple(_name(span) for span in r.head_mentions),
             tuple(_name(span) for span in r.tail_mentions),
             tuple((sent.start_char, sent.end_char) for sent in r.evidence),
+            r.label in symmetric,
+            find_sentence(doc, r),
         )
         for r in own
     ]

@@ -492,6 +492,43 @@ def test_relations_keep_what_is_their_own(there, tmp_path):
     assert list(map(as_values, get_relations(back))) == list(map(as_values, relations))
 
 
+@pytest.mark.parametrize("there", ["a.spacy", "a.jsonl"])
+@pytest.mark.parametrize("cut", ["document", "line"])
+def test_records_keep_what_is_symmetric_and_the_sentences(there, cut, tmp_path):
+    """Of the two sentences that Ada and Bo stand in, each is one of a relation, too."""
+    text = "Hi.\nAda met Bo. Bo left Kestrel. All rose."
+    entities = []
+    for id_, said in enumerate(("Ada", "Bo", "Bo left", "Kestrel")):
+        start = text.index(said)
+        bounds = {"start": start, "end": start + len(said)}
+        entities.append({"id": id_, **bounds, "label": "X", "kb_id": ""})
+    entities[2]["end"] -= len(" left")
+    first, last = text.index("Ada"), text.index(" All")
+    bounds = {(0, 1): (first, text.index(" Bo left")), (2, 3): (text.index("Bo left"), last)}
+    relations = [
+        {
+            "head": head,
+            "tail": tail,
+            "label": "MET" if head == 0 else "LEFT",
+            "score": 1.0 - tail / 10,
+            "symmetric": head == 0,
+            "sentence": {"start": start, "end": end},
+        }
+        for (head, tail), (start, end) in {**bounds, (0, 3): (first, last)}.items()
+    ]
+    record = {**EXTRACTED, "text": text, "entities": entities, "relations": relations}
+    (tmp_path / "in.jsonl").write_text(json.dumps(record), encoding="utf8")
+    convert(tmp_path / "in.jsonl", tmp_path / there, to=there[2:])
+    options = Options(cut)
+    convert(tmp_path / there, tmp_path / "out.jsonl", to="jsonl", options=options)
+    (*_, found) = map(json.loads, (tmp_path / "out.jsonl").read_text("utf8").splitlines())
+    shift = first if cut == "line" else 0
+    assert [(x["symmetric"], x["sentence"]) for x in found["relations"]] == [
+        (x["symmetric"], {key: char - shift for key, char in x["sentence"].items()})
+        for x in sorted(relations, key=lambda x: -x["score"])
+    ]
+
+
 @pytest.mark.parametrize(
     "name, keys",
     [
