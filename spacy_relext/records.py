@@ -4,7 +4,17 @@ import json
 import re
 from itertools import chain
 from pathlib import Path
-from typing import Collection, Dict, Iterable, Iterator, List, Optional, TypedDict
+from typing import (
+    Any,
+    Collection,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    TypedDict,
+)
 
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans, get_words_and_spaces
@@ -212,7 +222,8 @@ def make_writable(text: str) -> str:
 def load_records(path: Path) -> Iterator[Record]:
     """Read what `spacy relext extract` wrote, one record after the other. Those of
     documents that the pipeline failed on are left out, and where `relext convert` wrote
-    no relations, as nobody annotated any, there are none.
+    no relations, as nobody annotated any, there are none. An entity without a text has that
+    of the document.
 
     path (Path): A .jsonl file of records.
     YIELDS (Record): The records.
@@ -224,7 +235,7 @@ def load_records(path: Path) -> Iterator[Record]:
                 record = json.loads(line)
                 if "error" not in record:
                     record = {"relations": [], **record}
-                    _check_record(record)
+                    _complete_record(record)
             except (KeyError, TypeError, ValueError, RecursionError) as error:
                 raise ValueError(
                     f"{path}:{number}: no record as `spacy relext extract` writes it "
@@ -235,14 +246,15 @@ def load_records(path: Path) -> Iterator[Record]:
                 yield record
 
 
-def _check_record(record: Record) -> None:
-    length = len(record["text"])
-    str.__len__(record["id"])
+def _complete_record(record: Record) -> None:
+    """Make sure that a record is one, and give its entities their texts."""
+    text = record["text"]
+    str.__len__(record["id"] + text)
     ids = set()
     for entity in record["entities"]:
-        if not 0 <= entity["start"] < entity["end"] <= length:
-            raise ValueError(f"entity {entity['id']} is not within the text")
-        str.__len__(entity["label"] + entity["kb_id"])
+        _check_bounds(entity, text, f"entity {entity['id']}")
+        said = entity.setdefault("text", text[entity["start"] : entity["end"]])
+        str.__len__(entity["label"] + entity["kb_id"] + said)
         ids.add(entity["id"])
     for relation in record["relations"]:
         for role in ("head", "tail"):
@@ -251,11 +263,20 @@ def _check_record(record: Record) -> None:
             if not ids.issuperset(get_mention_ids(relation, role)):
                 raise ValueError(f"no entity has an id of {role}_mentions")
         for sentence in (relation["sentence"], *relation.get("evidence", ())):
-            if not 0 <= sentence["start"] < sentence["end"] <= length:
-                raise ValueError("a sentence is not within the text")
+            _check_bounds(sentence, text, "a sentence")
         if not 0 <= relation["score"] <= 1:
             raise ValueError(f"score {relation['score']} is not between 0 and 1")
-        bool(relation["symmetric"]), str.__len__(relation["label"])
+        str.__len__(relation["label"])
+        if not isinstance(relation["symmetric"], bool):
+            raise TypeError(f"symmetric is {relation['symmetric']!r}, not true or false")
+
+
+def _check_bounds(found: Mapping[str, Any], text: str, what: str) -> None:
+    start, end = found["start"], found["end"]
+    if not all(isinstance(char, int) for char in (start, end)):
+        raise TypeError(f"{what} has no whole numbers as bounds: {start!r}, {end!r}")
+    if not 0 <= start < end <= len(text):
+        raise ValueError(f"{what} is not within the text")
 
 
 def _get_sentence(doc: Doc, relation: Relation) -> Dict[str, int]:

@@ -134,6 +134,13 @@ def test_load(tmp_path):
     assert list(load_records(path)) == [GOOD, {**bare, "relations": []}, GOOD]
 
 
+def test_entity_without_a_text_has_that_of_the_document(tmp_path):
+    bare = {key: value for key, value in ENTITY.items() if key != "text"}
+    path = tmp_path / "out.jsonl"
+    path.write_text(json.dumps({**GOOD, "entities": [bare]}))
+    assert list(load_records(path)) == [GOOD]
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -147,7 +154,13 @@ def test_load(tmp_path):
         json.dumps({**GOOD, "entities": [{**ENTITY, "end": 99}]}),
         json.dumps({**GOOD, "entities": [{**ENTITY, "start": 3}]}),
         json.dumps({**GOOD, "entities": [{**ENTITY, "kb_id": None}]}),
+        json.dumps({**GOOD, "entities": [{**ENTITY, "text": None}]}),
+        json.dumps({**GOOD, "entities": [{**ENTITY, "end": 3.0}]}),
         json.dumps({**GOOD, "entities": []}),
+        json.dumps({**GOOD, "relations": [{**RELATION, "symmetric": None}]}),
+        json.dumps(
+            {**GOOD, "relations": [{**RELATION, "sentence": {"start": 0, "end": 8.0}}]}
+        ),
         json.dumps({**GOOD, "relations": [{**RELATION, "score": "high"}]}),
         json.dumps({**GOOD, "relations": [{**RELATION, "score": 7}]}),
         json.dumps({**GOOD, "relations": [{**RELATION, "label": 7}]}),
