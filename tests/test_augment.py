@@ -18,6 +18,7 @@ from spacy_relext.augment import (
     create_replace_entities_augmenter,
     create_word_noise_augmenter,
 )
+from spacy_relext.convert.build import ATTRIBUTES_KEY, SENTENCES_KEY
 from spacy_relext.corpus import hand_entities_over
 
 from .test_extractor import make_examples
@@ -476,6 +477,8 @@ def test_groups_and_user_data():
         doc, name="of its own", attrs={"a": [1]}, spans=[Span(doc, 0, 1, "PER")]
     )
     doc.user_data["source"] = ["page 1"]
+    doc.user_data[ATTRIBUTES_KEY] = [[0, 3, "PER", "Negated", True]]
+    doc.user_data[SENTENCES_KEY] = [[0, 8]]
     Doc.set_extension("augment_doc", default=None, force=True)
     Token.set_extension("augment_token", default=None, force=True)
     doc._.augment_doc = 3
@@ -487,6 +490,7 @@ def test_groups_and_user_data():
     assert new.user_data["source"] == ["page 1"] and new._.augment_doc == 3
     # What is stored by characters would be found at other tokens.
     assert [token._.augment_token for token in new] == [None] * 4
+    assert ATTRIBUTES_KEY not in new.user_data and SENTENCES_KEY not in new.user_data
     group.attrs["a"].append(2)
     new.user_data["source"].append("page 2")
     assert doc.spans["sc"].attrs == {"a": [1]}

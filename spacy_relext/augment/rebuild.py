@@ -10,6 +10,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
+from ..convert.build import ATTRIBUTES_KEY, SENTENCES_KEY
 from ..corpus import hand_entities_over
 from ..relation import (
     USER_DATA_KEY,
@@ -72,7 +73,8 @@ def rebuild(
     """A copy of a doc with other words, and with its entities, span groups and
     relations. Token annotation is kept where one token takes the place of one;
     dependents of a token that is gone have no head then. Categories and user data
-    of the doc are kept, custom attributes of tokens and spans are not. Words that name
+    of the doc are kept; custom attributes of tokens and spans are not, nor are attributes
+    of entities and sentences of relations that `relext convert` stored. Words that name
     another thing have no lemma, and a span around them names nothing known.
 
     doc (Doc): The doc.
@@ -213,7 +215,7 @@ def _is_of_doc(key: Any) -> bool:
     """Whether an item of user data is not stored by characters of the doc."""
     if isinstance(key, tuple) and len(key) == 4 and key[0] == "._.":
         return key[2] is None
-    return key != USER_DATA_KEY
+    return key not in (USER_DATA_KEY, ATTRIBUTES_KEY, SENTENCES_KEY)
 
 
 def _make_predicted(nlp: Language, reference: Doc) -> Doc:
