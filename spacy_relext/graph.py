@@ -5,7 +5,8 @@ import csv
 from collections import Counter, defaultdict
 from hashlib import sha256
 from importlib import import_module
-from itertools import product
+from itertools import chain, groupby, product
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from types import ModuleType
 from typing import (
@@ -75,47 +76,28 @@ def get_edges(
     An id, label or type may be an IRI (`http://dbpedia.org/resource/Graz`), or begin with
     the name of a prefix and a colon (`dbr:Graz`); all others get the prefix of their kind.
 
-    records (Iterable[Record]): The records, see `spacy_relext.records`.
+    records (Iterable[Record]): The records, see `spacy_relext.records`. Those of one id
+        that follow each other are of one document.
     prefixes (Optional[Mapping[str, str]]): What IRIs begin with, by name. In addition to,
         or in place of, `spacy_relext.iri.PREFIXES`.
     min_score (float): Relations with a lower score are left out.
     separator (Optional[str]): What stands between the ids of a mention of several
         entities, as it was given to `group_by_kb_id`. None where that does not occur.
-    YIELDS (Edge): The edges. Of two of one label between the same nodes in one sentence
-        there is the better one only.
+    YIELDS (Edge): The edges, those of one document by their score. Of two of one label
+        between the same nodes in one sentence there is the better one only.
     RAISES (ValueError): Where a prefix is no IRI, or `separator` is empty.
     """
     check_separator("get_edges", separator)
     prefixes = complete_prefixes(prefixes)
-    for record in records:
-        text, document = record["text"], make_iri(record["id"], "document", prefixes)
-        nodes = find_nodes(record, separator, prefixes)
+    for _, of_one in groupby(records, itemgetter("id")):
+        found = (_list_edges(record, prefixes, min_score, separator) for record in of_one)
+        edges = chain.from_iterable(found)
         seen: Set[Tuple[str, str, str, int, int]] = set()
-        for rel in sorted(record["relations"], key=_get_score, reverse=True):
-            if rel["score"] < min_score:
-                break
-            iri = make_iri(rel["label"], "relation", prefixes)
-            start, end = rel["sentence"]["start"], rel["sentence"]["end"]
-            heads, tails = (nodes[frozenset(get_mention_ids(rel, role))] for role in ROLES)
-            for head, tail in _pair(heads, tails):
-                if rel["symmetric"] and tail.iri < head.iri:
-                    head, tail = tail, head
-                key = head.iri, iri, tail.iri, start, end
-                if key in seen:
-                    continue
+        for edge in sorted(edges, key=attrgetter("score"), reverse=True):
+            key = edge.head.iri, edge.relation, edge.tail.iri, edge.start, edge.end
+            if key not in seen:
                 seen.add(key)
-                yield Edge(
-                    head=head,
-                    relation=iri,
-                    label=make_writable(rel["label"]),
-                    tail=tail,
-                    symmetric=rel["symmetric"],
-                    score=rel["score"],
-                    document=document,
-                    start=start,
-                    end=end,
-                    sentence=make_writable(text[start:end]),
-                )
+                yield edge
 
 
 def build_rdf(
@@ -210,7 +192,7 @@ def write_graphml(network: "networkx.MultiDiGraph", path: Path) -> None:
 def write_csv(edges: Iterable[Edge], file: TextIO) -> int:
     """The edges as a table, a row for each sentence that tells of a relation.
 
-    edges (Iterable[Edge]): The edges; no more than one is held in memory.
+    edges (Iterable[Edge]): The edges; none is held in memory.
     file (TextIO): Where to, opened with `newline=""`.
     RETURNS (int): Number of edges.
     """
@@ -227,8 +209,32 @@ def write_csv(edges: Iterable[Edge], file: TextIO) -> int:
     return n_edges
 
 
-def _get_score(relation: Mapping[str, Any]) -> float:
-    return relation["score"]
+def _list_edges(
+    record: Record, prefixes: Mapping[str, str], min_score: float, separator: Optional[str]
+) -> Iterator[Edge]:
+    text, document = record["text"], make_iri(record["id"], "document", prefixes)
+    nodes = find_nodes(record, separator, prefixes)
+    for rel in record["relations"]:
+        if rel["score"] < min_score:
+            continue
+        iri = make_iri(rel["label"], "relation", prefixes)
+        start, end = rel["sentence"]["start"], rel["sentence"]["end"]
+        heads, tails = (nodes[frozenset(get_mention_ids(rel, role))] for role in ROLES)
+        for head, tail in _pair(heads, tails):
+            if rel["symmetric"] and tail.iri < head.iri:
+                head, tail = tail, head
+            yield Edge(
+                head=head,
+                relation=iri,
+                label=make_writable(rel["label"]),
+                tail=tail,
+                symmetric=rel["symmetric"],
+                score=rel["score"],
+                document=document,
+                start=start,
+                end=end,
+                sentence=make_writable(text[start:end]),
+            )
 
 
 def _pair(heads: Iterable[Node], tails: Iterable[Node]) -> List[Tuple[Node, Node]]:

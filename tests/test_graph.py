@@ -227,7 +227,7 @@ def test_odd_names(name, tmp_path):
 
 def test_network(records, tmp_path):
     networkx = pytest.importorskip("networkx")
-    network = build_network(get_edges(records * 2))
+    network = build_network(get_edges([*records, {**records[0], "id": "doc 2"}]))
     path = tmp_path / "graph.graphml"
     write_graphml(network, path)
     read = networkx.read_graphml(path)

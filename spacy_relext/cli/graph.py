@@ -1,8 +1,10 @@
 """python -m spacy relext graph"""
 
 import shutil
+from collections import Counter
 from enum import Enum
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
@@ -81,7 +83,7 @@ def graph(
     RAISES (ImportError): Where the format needs a package that is not there.
     """
     check_apart(inputs, output)
-    records = _watch_ids(chain.from_iterable(map(load_records, inputs)))
+    records = _watch_ids(_load_documents(inputs))
     edges = get_edges(
         records, prefixes=prefixes, min_score=min_score, separator=separator
     )
@@ -104,15 +106,35 @@ def graph(
     return found
 
 
+def _load_documents(inputs: Sequence[Path]) -> Iterator[Record]:
+    """The records, those of one id after each other. None is held in memory whose id no
+    other has."""
+    counts = Counter(x["id"] for x in chain.from_iterable(map(load_records, inputs)))
+    held: List[Record] = []
+    for record in chain.from_iterable(map(load_records, inputs)):
+        if counts[record["id"]] > 1:
+            held.append(record)
+        else:
+            yield record
+    yield from sorted(held, key=itemgetter("id"))
+
+
 def _watch_ids(records: Iterable[Record]) -> Iterator[Record]:
-    """Warn in the end where the graph has one document for texts that differ."""
+    """Warn in the end of documents that are there twice, and where the graph has one for
+    texts that differ."""
     texts: Dict[str, int] = {}
-    shared = set()
+    again, shared = set(), set()
     for record in records:
-        text = hash(record["text"])
-        if texts.setdefault(record["id"], text) != text:
-            shared.add(record["id"])
+        id_, text = record["id"], hash(record["text"])
+        if id_ in texts:
+            (again if texts[id_] == text else shared).add(id_)
+        texts.setdefault(id_, text)
         yield record
+    if again:
+        msg.warn(
+            f"Documents that come more than once: {len(again)}, such as {min(again)!r}",
+            "Each of their relations is one edge, with the best of its scores.",
+        )
     if shared:
         msg.warn(
             f"Ids that name more than one text: {len(shared)}, such as {min(shared)!r}",

@@ -1,3 +1,4 @@
+import csv
 import json
 
 import pytest
@@ -96,6 +97,25 @@ def test_warns_of_texts_with_one_id(records):
     result = graph(records, "--format", "csv")
     assert result.exit_code == 0
     assert "name more than one text: 1, such as 'one'" in " ".join(result.output.split())
+
+
+def test_document_that_is_there_twice_has_the_better_scores(records, tmp_path):
+    """Whatever stands between the two, and in whichever file it is."""
+    better = [{**RECORD["relations"][0], "score": 0.875}]
+    other = {**RECORD, "id": "other"}
+    lines = [other, {**RECORD, "relations": better}, other]
+    again = tmp_path / "again.jsonl"
+    again.write_text("\n".join(map(json.dumps, lines)))
+    for inputs in ([records, again], [again, records]):
+        output = tmp_path / "graph.csv"
+        result = graph(*inputs, "--format", "csv", "--output", output)
+        assert "come more than once: 2, such as 'one'" in " ".join(result.output.split())
+        rows = list(csv.DictReader(output.open()))
+        names = [row["document"].rsplit("/")[-1] for row in rows]
+        assert sorted(zip(names, (row["score"] for row in rows))) == [
+            ("one", "0.875"),
+            ("other", "0.75"),
+        ]
 
 
 @pytest.mark.parametrize("format", ["ttl", "graphml", "csv"])
