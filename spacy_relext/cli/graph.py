@@ -79,7 +79,8 @@ def graph(
         entities. None where that does not occur.
     RETURNS (str): How large it is.
     RAISES (ValueError): On a line that is no record, a prefix that is no IRI, an empty
-        separator, or an output that is an input. Nothing is written then.
+        separator, an input that is no file, or an output that is an input. Nothing is
+        written then.
     RAISES (ImportError): Where the format needs a package that is not there.
     """
     check_apart(inputs, output)
@@ -108,7 +109,10 @@ def graph(
 
 def _load_documents(inputs: Sequence[Path]) -> Iterator[Record]:
     """The records, those of one id after each other. None is held in memory whose id no
-    other has."""
+    other has, so what is read has to be there twice."""
+    for path in inputs:
+        if path.exists() and not path.is_file():
+            raise ValueError(f"{path} is read twice, so it must be a file, not a pipe")
     counts = Counter(x["id"] for x in chain.from_iterable(map(load_records, inputs)))
     held: List[Record] = []
     for record in chain.from_iterable(map(load_records, inputs)):

@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 
 import pytest
 from spacy.cli import app
@@ -130,3 +131,12 @@ def test_no_record(records, format):
     assert result.exit_code == 1
     assert records.with_suffix(f".{format}").read_bytes() == before
     assert "out.jsonl:2: no record" in "".join(result.output.split("\n"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes by name here")
+def test_what_can_be_read_once_is_refused(tmp_path):
+    """It would be an empty graph."""
+    os.mkfifo(tmp_path / "pipe")
+    result = graph(tmp_path / "pipe", "--format", "csv")
+    assert result.exit_code == 1 and "not a pipe" in " ".join(result.output.split())
+    assert not (tmp_path / "pipe.csv").exists()
