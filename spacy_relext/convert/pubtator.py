@@ -103,9 +103,12 @@ def _as_source(lines: List[Line]) -> Union[SourceDoc, Problem]:
             ends.append((columns[2], columns[3].strip(), columns[1], place_of))
     if "t" not in texts:
         return Problem(place, "document", DROPPED, "no line with a title, as in 1|t|Title")
-    clusters = {entity.cluster for entity in entities if entity.cluster}
-    # One thing of several that are mentioned at once.
-    parts = {part: whole for whole in clusters for part in re.split(r"[|;]", whole)}
+    clusters = dict.fromkeys(entity.cluster for entity in entities if entity.cluster)
+    # One thing of several that are mentioned at once, by the first mention of such.
+    parts: Dict[str, str] = {}
+    for whole in clusters:
+        for part in re.split(r"[|;]", whole):
+            parts.setdefault(part, whole)
 
     def find(id: str) -> str:
         return id if id in clusters else parts.get(id, id)

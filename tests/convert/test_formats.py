@@ -1183,3 +1183,18 @@ def test_labels_of_label_studio_that_are_no_list_are_told(tmp_path):
     assert {ent.label_ for ent in doc.ents} == {"PERSON"}
     assert get_triples(doc) == {("Ada Byron", "wrote_to", "Babbage")}
     assert report.dropped == {"entity": 1, "relation": 1}
+
+
+def test_thing_of_several_mentions_of_more_is_of_the_first(tmp_path):
+    """In the order of the text, whatever the hashes of their ids are in this process."""
+    wholes = [f"D{i}|D9" for i in range(8)]
+    text = " ".join(f"both{i}" for i in range(8)) + " drug"
+    lines = [f"1|t|{text}", "1|a|"]
+    for i, whole in enumerate(wholes):
+        lines.append(f"1\t{6 * i}\t{6 * i + 5}\tboth{i}\tDisease\t{whole}")
+    lines += ["1\t48\t52\tdrug\tChemical\tC1", "1\tCID\tC1\tD9", ""]
+    path = tmp_path / "input.txt"
+    path.write_text("\n".join(lines), encoding="utf8")
+    convert(path, tmp_path / "output.spacy", format="pubtator")
+    (doc,) = load(tmp_path / "output.spacy")
+    assert get_triples(doc) == {("drug", "CID", "both0")}
