@@ -3,8 +3,15 @@ from functools import partial
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from transformers import BertConfig, BertModel, BertTokenizerFast
 from wasabi.util import wrap
+
+# How long an example takes tells of the machine, and of what else it does.
+settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

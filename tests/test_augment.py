@@ -186,7 +186,7 @@ NAME_WISE = ["mask_entities", "mask_group", "replace_entities", "replace_group"]
 
 
 @pytest.mark.parametrize("name", [*TOKEN_WISE, *NAME_WISE, "chain"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(doc=docs(), seed=st.integers(0, 9), handed_over=st.booleans())
 def test_entities_and_relations_are_kept(augmenters, name, doc, seed, handed_over):
     random.seed(seed)
@@ -238,7 +238,7 @@ def test_entities_and_relations_are_kept(augmenters, name, doc, seed, handed_ove
 
 
 @pytest.mark.parametrize("name", NAME_WISE)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(doc=docs(), seed=st.integers(0, 9))
 def test_an_entity_is_changed_as_a_whole_everywhere(augmenters, name, doc, seed):
     random.seed(seed)
@@ -272,7 +272,7 @@ def test_an_entity_is_changed_as_a_whole_everywhere(augmenters, name, doc, seed)
 
 
 @pytest.mark.parametrize("name", ["mask_tokens", "mask_entities", "replace_entities"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(doc=docs(with_groups=False), seed=st.integers(0, 9))
 def test_as_exact_in_the_predicted_doc_as_before(augmenters, name, doc, seed):
     random.seed(seed)

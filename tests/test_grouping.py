@@ -190,7 +190,7 @@ def test_a_relation_of_a_mention_is_one_of_the_entity_that_it_is_linked_to():
         assert tuple(found.tail_mentions) == mentions
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(ids=st.lists(st.sampled_from(["", "A", "B", "C"]), max_size=8))
 def test_no_mention_is_lost_or_doubled(ids):
     doc = Doc(VOCAB, words=["x"] * len(ids))

@@ -14,7 +14,7 @@ from spacy_relext.transfer.frozen import create_frozen_encoder
 from .test_extractor import make_examples
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     sizes=st.lists(st.integers(1, 4), min_size=1, max_size=12),
     window=st.integers(1, 6),

@@ -102,7 +102,7 @@ def test_find_and_reverse(doc):
     assert one_way.find(numpy.asarray([1]), numpy.asarray([0])).tolist() == [-1]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     docs=st.lists(
         st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=4), max_size=4), max_size=3

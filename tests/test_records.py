@@ -44,7 +44,7 @@ def texts_of(relations):
     return {(r.head.text, r.head.label_, r.label, r.tail.text, r.tail.label_) for r in relations}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(docs())
 def test_what_a_record_says_is_in_the_text(doc):
     record = json.loads(json.dumps(as_record(doc, spans_keys=["sc", None])))
@@ -66,7 +66,7 @@ def test_what_a_record_says_is_in_the_text(doc):
     assert scores == sorted(scores, reverse=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(docs())
 def test_a_doc_of_a_record_shows_the_same(doc):
     record = as_record(doc, spans_keys=["sc"])

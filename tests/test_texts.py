@@ -153,7 +153,7 @@ def test_missing_file(folder):
     assert "cannot be read" in fault.reason
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.one_of(st.text(), st.binary(), st.none()), max_size=6))
 def test_every_line_is_a_document_or_told(tmp_path_factory, contents):
     """Whatever the lines are: nothing is lost silently, and texts are what was there."""

@@ -1,7 +1,7 @@
 import pytest
 import spacy
 import srsly
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_relext import get_relations
@@ -351,7 +351,6 @@ def tokenised(draw):
     return list(words), list(spaces), [(start, start + size) for start, size in bounds]
 
 
-@settings(deadline=None)
 @given(tokenised(), st.booleans())
 def test_text_is_kept_or_reported(tmp_path_factory, drawn, own):
     """Whatever the tokenisation, that of a tokenizer or one's own, and the offsets."""

@@ -95,7 +95,7 @@ def check_input_gradient(forward, X, backprop_of, n_checks=6, atol=0.02):
     "pooling,mention_pooling",
     [("mean", "logsumexp"), ("first_last", "mean"), ("mean", None)],
 )
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(batch=batches())
 def test_entity_vectors_gradient(pooling, mention_pooling, batch):
     (X, lengths), pairs = batch
@@ -105,7 +105,7 @@ def test_entity_vectors_gradient(pooling, mention_pooling, batch):
     check_input_gradient(lambda X: model.predict(((X, lengths), pairs)), X, backprop)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(batch=batches())
 def test_entity_vectors_gradient_of_max_pooling(batch):
     """On values so far apart that a small step makes no other one the largest."""
@@ -154,7 +154,7 @@ def initialize(model, batch):
 
 @pytest.mark.parametrize("context", [None, "attention", "sum"])
 @pytest.mark.parametrize("group_width,of_mentions", [(0, False), (4, False), (0, True)])
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(batch=batches())
 def test_score_pairs_gradient(context, group_width, of_mentions, batch):
     (X, lengths), pairs = batch
@@ -173,7 +173,7 @@ def test_score_pairs_gradient(context, group_width, of_mentions, batch):
     )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(batch=batches(), data=st.data())
 def test_attention_learns_from_evidence(batch, data):
     """What evidence adds to the gradient is that of the loss that it notes."""
@@ -255,7 +255,7 @@ def test_gradient_of_every_parameter(context, entity, pooling):
             node.set_param(name, value)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(batch=batches(max_length=16, max_mentions=7))
 def test_max_context_is_the_maximum_between_the_mentions(batch):
     check_max_context(batch)
@@ -292,7 +292,7 @@ def check_max_context(batch):
 
 
 @pytest.mark.parametrize("context", [None, "max", "attention", "sum"])
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(batch=batches())
 def test_blocks_score_as_the_whole(context, batch):
     layers = {"max": max_context(8), "attention": attention_context(8)}
@@ -305,7 +305,7 @@ def test_blocks_score_as_the_whole(context, batch):
 
 @pytest.mark.parametrize("features", [[], [measure_prominence()]])
 @pytest.mark.parametrize("context", [None, "max"])
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(batch=batches())
 def test_the_score_of_a_pair_is_pooled_from_those_yielded(context, features, batch):
     layer = max_context(8) if context else None
@@ -391,7 +391,7 @@ def test_flatten_tokens_skips_docs_without_tokens():
     assert backprop(flat)[2].tolist() == Xs[2].tolist()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(batch=batches())
 def test_entities_pool_their_mentions(batch):
     """Of one mention the vector itself; of many, by their definitions."""
@@ -420,7 +420,7 @@ def test_unknown_pooling_is_named():
         entity_vectors("median")
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(n_rows=st.integers(0, 5), seed=st.integers(0, 100))
 def test_linear_is_that_of_thinc(n_rows, seed):
     rng = numpy.random.default_rng(seed)
