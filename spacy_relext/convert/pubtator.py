@@ -104,10 +104,11 @@ def _as_source(lines: List[Line]) -> Union[SourceDoc, Problem]:
     if "t" not in texts:
         return Problem(place, "document", DROPPED, "no line with a title, as in 1|t|Title")
     clusters = dict.fromkeys(entity.cluster for entity in entities if entity.cluster)
-    # One thing of several that are mentioned at once, by the first mention of such.
+    # One thing of several that are mentioned at once, by the first mention that is of the
+    # fewest others.
     parts: Dict[str, str] = {}
-    for whole in clusters:
-        for part in re.split(r"[|;]", whole):
+    for whole in sorted(clusters, key=_count_things):
+        for part in _split(whole):
             parts.setdefault(part, whole)
 
     def find(id: str) -> str:
@@ -119,3 +120,11 @@ def _as_source(lines: List[Line]) -> Union[SourceDoc, Problem]:
     ]
     text = " ".join(texts[part] for part in "ta" if part in texts)
     return SourceDoc(name, place, text, entities, relations, problems)
+
+
+def _split(whole: str) -> List[str]:
+    return [part for part in re.split(r"[|;]", whole) if part not in NO_ID]
+
+
+def _count_things(whole: str) -> int:
+    return len(_split(whole))

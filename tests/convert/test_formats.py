@@ -1185,9 +1185,11 @@ def test_labels_of_label_studio_that_are_no_list_are_told(tmp_path):
     assert report.dropped == {"entity": 1, "relation": 1}
 
 
-def test_thing_of_several_mentions_of_more_is_of_the_first(tmp_path):
-    """In the order of the text, whatever the hashes of their ids are in this process."""
-    wholes = [f"D{i}|D9" for i in range(8)]
+@pytest.mark.parametrize("kb_id,mention", [("D0|D9", "both0"), ("D9|-1", "both7")])
+def test_thing_of_several_mentions_of_more(kb_id, mention, tmp_path):
+    """It goes to one of the fewest things, and of several to the first in the text,
+    whatever the hashes of their ids are in this process."""
+    wholes = [*(f"D{i}|D9" for i in range(7)), kb_id]
     text = " ".join(f"both{i}" for i in range(8)) + " drug"
     lines = [f"1|t|{text}", "1|a|"]
     for i, whole in enumerate(wholes):
@@ -1197,4 +1199,4 @@ def test_thing_of_several_mentions_of_more_is_of_the_first(tmp_path):
     path.write_text("\n".join(lines), encoding="utf8")
     convert(path, tmp_path / "output.spacy", format="pubtator")
     (doc,) = load(tmp_path / "output.spacy")
-    assert get_triples(doc) == {("drug", "CID", "both0")}
+    assert [relation.tail_mentions[0].text for relation in doc._.relations] == [mention]
