@@ -18,8 +18,8 @@ from spacy_relext.augment import (
     create_replace_entities_augmenter,
     create_word_noise_augmenter,
 )
-from spacy_relext.convert.build import ATTRIBUTES_KEY, SENTENCES_KEY
 from spacy_relext.corpus import hand_entities_over
+from spacy_relext.user_data import ATTRIBUTES_KEY, SENTENCES_KEY
 
 from .test_extractor import make_examples
 

@@ -19,9 +19,10 @@ from wasabi import msg
 
 from spacy_relext import Relation, get_relations, set_relations
 from spacy_relext.convert import FORMATS
-from spacy_relext.convert.build import SOURCE_KEY, DocBuilder, Options
+from spacy_relext.convert.build import DocBuilder, Options
 from spacy_relext.convert.report import Report
 from spacy_relext.convert.source import SourceDoc
+from spacy_relext.user_data import SOURCE_KEY
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 

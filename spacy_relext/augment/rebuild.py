@@ -10,7 +10,6 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
-from ..convert.build import ATTRIBUTES_KEY, SENTENCES_KEY
 from ..corpus import hand_entities_over
 from ..relation import (
     USER_DATA_KEY,
@@ -19,6 +18,7 @@ from ..relation import (
     has_relations,
     set_relations,
 )
+from ..user_data import ATTRIBUTES_KEY, SENTENCES_KEY
 
 ATTRIBUTES = ["TAG", "POS", "MORPH", "LEMMA", "DEP", "HEAD", "SENT_START"]
 

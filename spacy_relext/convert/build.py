@@ -10,16 +10,10 @@ from spacy.util import filter_spans
 from ..grouping import CLUSTERS_PREFIX
 from ..pairs import as_key
 from ..relation import Relation, set_relations
+from ..user_data import ATTRIBUTES_KEY, SENTENCES_KEY, SOURCE_KEY, SYMMETRIC_KEY
 from .check import check_source, drop_all, find_closest
 from .report import DROPPED, Report
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation, cut_at
-
-# What a doc's user data says of where it came from, and what no span or relation can hold:
-# attributes of entities, labels of symmetric relations, and the sentences of relations.
-SOURCE_KEY = "spacy_relext.source"
-ATTRIBUTES_KEY = "spacy_relext.attributes"
-SYMMETRIC_KEY = "spacy_relext.symmetric"
-SENTENCES_KEY = "spacy_relext.sentences"
 
 CUTS = ("document", "line", "sentence")
 

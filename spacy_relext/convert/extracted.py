@@ -7,7 +7,7 @@ from spacy.tokens import Doc
 
 from ..records import as_record, get_mention_ids
 from ..relation import get_relations
-from .build import SYMMETRIC_KEY
+from ..user_data import SYMMETRIC_KEY
 from .read import Head, build_each, read_records
 from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation

@@ -18,7 +18,7 @@ from ..grouping import CLUSTERS_PREFIX
 from ..pairs import as_key
 from ..records import get_mentions
 from ..relation import Relation, get_relations, has_relations
-from .build import ATTRIBUTES_KEY, SENTENCES_KEY, SOURCE_KEY, SYMMETRIC_KEY
+from ..user_data import ATTRIBUTES_KEY, SENTENCES_KEY, SOURCE_KEY, SYMMETRIC_KEY
 from .corpus_writer import CorpusWriter
 from .files import walk
 from .read import Head, build_each

@@ -22,7 +22,7 @@ from spacy.tokens import Doc, Span
 from ..pairs import as_key
 from ..records import get_mentions
 from ..relation import Relation, get_relations, has_relations
-from .build import SOURCE_KEY
+from ..user_data import SOURCE_KEY
 from .report import DROPPED
 from .source import Attribute, Bounds, Problem
 

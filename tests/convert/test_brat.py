@@ -6,9 +6,10 @@ import spacy
 from spacy_relext import get_relations
 from spacy_relext.convert import guess_format
 from spacy_relext.convert.brat import read_brat
-from spacy_relext.convert.build import ATTRIBUTES_KEY, DocBuilder, Options
+from spacy_relext.convert.build import DocBuilder, Options
 from spacy_relext.convert.report import Report
 from spacy_relext.convert.source import SourceDoc
+from spacy_relext.user_data import ATTRIBUTES_KEY
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 

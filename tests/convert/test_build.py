@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_relext import get_relations
-from spacy_relext.convert.build import SOURCE_KEY, DocBuilder, Options
+from spacy_relext.convert.build import DocBuilder, Options
 from spacy_relext.convert.report import Report
 from spacy_relext.convert.source import (
     Problem,
@@ -14,6 +14,7 @@ from spacy_relext.convert.source import (
     SourceRelation,
     join_words,
 )
+from spacy_relext.user_data import SOURCE_KEY
 
 NLP = spacy.blank("en")
 TEXT = "Ada Lovelace met Babbage in London.\nShe wrote to him."

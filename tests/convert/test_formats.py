@@ -11,10 +11,11 @@ from spacy.tokens import Doc, DocBin, Span, SpanGroup
 from spacy_relext import Relation, get_relations, set_relations
 from spacy_relext.cli.convert import convert
 from spacy_relext.convert import FORMATS, TARGETS, guess_format
-from spacy_relext.convert.build import ATTRIBUTES_KEY, SOURCE_KEY, Options
+from spacy_relext.convert.build import Options
 from spacy_relext.convert.json_values import iter_json
 from spacy_relext.convert.source import Problem
 from spacy_relext.relation import has_relations
+from spacy_relext.user_data import ATTRIBUTES_KEY, SOURCE_KEY
 
 WORDS = ["Ada", "Byron", "wrote", "to", "Babbage", "."]
 TEXT = "Ada Byron wrote to Babbage ."
