@@ -92,9 +92,11 @@ def get_edges(
     for _, of_one in groupby(records, itemgetter("id")):
         found = (_list_edges(record, prefixes, min_score, separator) for record in of_one)
         edges = chain.from_iterable(found)
-        seen: Set[Tuple[str, str, str, int, int]] = set()
+        seen: Set[Tuple] = set()
         for edge in sorted(edges, key=attrgetter("score"), reverse=True):
-            key = edge.head.iri, edge.relation, edge.tail.iri, edge.start, edge.end
+            # With the sentence, as texts that differ may have one id.
+            place = edge.start, edge.end, edge.sentence
+            key = edge.head.iri, edge.relation, edge.tail.iri, *place
             if key not in seen:
                 seen.add(key)
                 yield edge

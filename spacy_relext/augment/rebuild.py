@@ -3,7 +3,7 @@
 from copy import deepcopy
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Collection, Iterator, List, Optional, Set, Tuple
+from typing import Collection, Iterator, List, Optional, Set, Tuple
 
 import numpy
 from spacy.language import Language
@@ -11,14 +11,8 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
 from ..corpus import hand_entities_over
-from ..relation import (
-    USER_DATA_KEY,
-    Relation,
-    get_relations,
-    has_relations,
-    set_relations,
-)
-from ..user_data import ATTRIBUTES_KEY, SENTENCES_KEY
+from ..relation import Relation, get_relations, has_relations, set_relations
+from ..user_data import is_of_doc
 
 ATTRIBUTES = ["TAG", "POS", "MORPH", "LEMMA", "DEP", "HEAD", "SENT_START"]
 
@@ -112,7 +106,7 @@ def rebuild(
         doc.vocab,
         words=[word for piece in pieces for word in piece.words],
         spaces=None if doc.has_unknown_spaces else spaces,
-        user_data={k: deepcopy(v) for k, v in doc.user_data.items() if _is_of_doc(k)},
+        user_data={k: deepcopy(v) for k, v in doc.user_data.items() if is_of_doc(k)},
     )
     copy.cats = dict(doc.cats)
     renamed = numpy.zeros(len(doc), dtype=bool)
@@ -209,13 +203,6 @@ def _copy_attributes(
     copy.from_array(ATTRIBUTES, rows.astype("uint64"))
     # With heads spaCy derives sentences from them, and some are gone.
     copy.from_array(["SENT_START"], columns["SENT_START"])
-
-
-def _is_of_doc(key: Any) -> bool:
-    """Whether an item of user data is not stored by characters of the doc."""
-    if isinstance(key, tuple) and len(key) == 4 and key[0] == "._.":
-        return key[2] is None
-    return key not in (USER_DATA_KEY, ATTRIBUTES_KEY, SENTENCES_KEY)
 
 
 def _make_predicted(nlp: Language, reference: Doc) -> Doc:

@@ -1,5 +1,6 @@
 """From annotations to docs: the one place where characters are aligned with tokens."""
 
+from itertools import chain
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from spacy.language import Language
@@ -149,25 +150,24 @@ class DocBuilder:
             else:
                 spans[entity.id] = span
         distinct = [spans[entity.id] for entity in first.values()]
-        if source.doc is not None:
-            _keep_spans(doc, {as_key(span): span for span in distinct})
-        elif self.options.spans_key is None:
-            kept = {as_key(span) for span in filter_spans(distinct)}
+        if source.doc is None:
+            placed = filter_spans(distinct)
+            doc.set_ents(placed)
+        else:
+            placed = _keep_spans(doc, distinct)
+        if self.options.spans_key is None:
+            kept = {as_key(span) for span in placed}
             for key, entity in first.items():
                 if key not in kept:
                     reason = "it overlaps a longer one; --spans-key keeps it"
                     self.report.drop_entity(entity, reason)
                     for id_ in [x for x, span in spans.items() if as_key(span) == key]:
                         del spans[id_]
-        if self.options.spans_key is not None:
-            own = list(doc.spans.get(self.options.spans_key, ()))
-            known = {as_key(span) for span in own}
-            own += [span for span in distinct if as_key(span) not in known]
-            doc.spans[self.options.spans_key] = sorted(own, key=as_key)
+        else:
+            _add_spans(doc, self.options.spans_key, sorted(distinct, key=as_key))
         stay = [entity for entity in first.values() if entity.id in spans]
         self.report.written["entity"] += len(stay)
         if source.doc is None:
-            doc.set_ents(filter_spans(distinct))
             self._set_clusters(doc, source, [(x, spans[x.id]) for x in stay])
         return spans, stay
 
@@ -259,9 +259,20 @@ class DocBuilder:
         return tuple(spans)
 
 
-def _keep_spans(doc: Doc, kept: Dict[Tuple, Span]) -> None:
+def _add_spans(doc: Doc, key: str, spans: List[Span]) -> None:
+    """Put spans in a group, which may have some of them already."""
+    if key not in doc.spans:
+        doc.spans[key] = spans
+        return
+    known = {as_key(span) for span in doc.spans[key]}
+    doc.spans[key].extend([span for span in spans if as_key(span) not in known])
+
+
+def _keep_spans(doc: Doc, spans: List[Span]) -> List[Span]:
     """Leave those entities and spans of groups in a doc that were not dropped, in the
-    bounds that they have now."""
+    bounds that they have now. One that is neither, as the mention of a relation may be,
+    becomes an entity where there is none. The spans that have a place then."""
+    kept = {as_key(span): span for span in spans}
 
     def find(span: Span) -> Optional[Span]:
         """The span as it is; one with whitespace around it as that was cut off."""
@@ -275,5 +286,15 @@ def _keep_spans(doc: Doc, kept: Dict[Tuple, Span]) -> None:
     doc.set_ents(list(filter(None, map(find, changed))), default="unmodified")
     for key, group in doc.spans.items():
         if not key.startswith(CLUSTERS_PREFIX) and any(find(x) is not x for x in group):
-            spans = list(filter(None, map(find, group)))
-            doc.spans[key] = SpanGroup(doc, name=group.name, attrs=group.attrs, spans=spans)
+            found = list(filter(None, map(find, group)))
+            doc.spans[key] = SpanGroup(doc, name=group.name, attrs=group.attrs, spans=found)
+    held = {as_key(span) for span in chain(doc.ents, *doc.spans.values())}
+    taken = {token.i for ent in doc.ents for token in ent}
+    added = [
+        span
+        for span in filter_spans(span for span in spans if as_key(span) not in held)
+        if taken.isdisjoint(range(span.start, span.end))
+    ]
+    doc.set_ents(added, default="unmodified")
+    held.update(map(as_key, added))
+    return [span for span in spans if as_key(span) in held]

@@ -72,12 +72,15 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
     def find(relation: Dict[str, Any], end: str) -> str:
         span = relation.get(f"{end}_span") or {}
         offsets: Tuple[Any, Any] = (span.get("start"), span.get("end"))
-        keys = ((*offsets, span.get("label") or ""), offsets, relation[end])
-        return next((ids[key] for key in keys if key in ids), f"token {relation[end]}")
+        for key in ((*offsets, span.get("label") or ""), offsets):
+            if key in ids:
+                return ids[key]
+        return ids.get(relation[end]) or f"token {relation[end]}"
 
     def as_relation(r: Dict[str, Any]) -> SourceRelation:
         head, tail, label = find(r, "head"), find(r, "child"), r.get("label") or ""
-        return SourceRelation(head, tail, label, place, r.get("score", 1.0))
+        score = r.get("score")
+        return SourceRelation(head, tail, label, place, 1.0 if score is None else score)
 
     spans = enumerate(record.get("spans") or ())
     entities = build_each(spans, as_entity, "entity", place, problems)

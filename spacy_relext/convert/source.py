@@ -16,6 +16,8 @@ from typing import (
 
 from spacy.tokens import Doc, Span, SpanGroup
 
+from ..user_data import is_custom, is_of_doc
+
 Attribute = Tuple[str, Any]
 Bounds = Tuple[int, int]
 
@@ -308,7 +310,15 @@ def _cut_words(source: SourceDoc, start: int, end: int) -> Dict[str, Any]:
 def _cut_doc(piece: Span, clusters: Collection[str]) -> Doc:
     """A piece of a doc, with what is in each group of spans. A cluster that has nothing
     there is left out, where an empty group of entities says that there are none."""
-    doc = piece.as_doc(copy_user_data=True)
+    doc = piece.as_doc()
+    shift, length = piece.start_char, len(doc.text)
+    for key, value in piece.doc.user_data.items():
+        if is_of_doc(key):
+            doc.user_data[key] = value
+        elif is_custom(key):
+            start, end = key[2] - shift, None if key[3] is None else key[3] - shift
+            if 0 <= start < length and (end is None or end <= length):
+                doc.user_data[(*key[:2], start, end)] = value
     for key, group in piece.doc.spans.items():
         spans = [
             Span(

@@ -122,7 +122,7 @@ def find_sentence(doc: Doc, relation: Relation) -> Optional[Bounds]:
     told = [
         (end - start, start, end)
         for start, end in doc.user_data.get(SENTENCES_KEY, ())
-        if 0 <= start <= first and last <= end <= len(doc.text)
+        if start <= first and last <= end
     ]
     return min(told)[1:] if told else None
 

@@ -98,6 +98,8 @@ def test_warns_of_texts_with_one_id(records):
     result = graph(records, "--format", "csv")
     assert result.exit_code == 0
     assert "name more than one text: 1, such as 'one'" in " ".join(result.output.split())
+    table = records.with_suffix(".csv").read_text()
+    assert "Ada met Bo." in table and "Ada met Bo?" in table
 
 
 def test_document_that_is_there_twice_has_the_better_scores(records, tmp_path):

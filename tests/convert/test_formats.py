@@ -659,6 +659,43 @@ def test_all_but_categories_is_kept_in_pieces_of_docs(tmp_path):
         convert(tmp_path / "in.spacy", tmp_path / "out.spacy", options=options, strict=True)
 
 
+def test_what_nothing_but_a_relation_has_becomes_an_entity(tmp_path):
+    """Where there is none: else it has no place, and is told."""
+    doc = Doc(NLP.vocab, words="Ada met Bo and old Cy".split())
+    doc.ents = [Span(doc, 4, 6, "X")]
+    doc.spans["sc"] = [Span(doc, 2, 3, "X")]
+    ada, bo, cy = (Span(doc, i, i + 1, "X") for i in (0, 2, 5))
+    set_relations(doc, [Relation(ada, bo, "MET"), Relation(ada, cy, "MET")])
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "in.spacy")
+    report = convert(tmp_path / "in.spacy", tmp_path / "out.spacy")
+    (found,) = load(tmp_path / "out.spacy")
+    assert [ent.text for ent in found.ents] == ["Ada", "old Cy"]
+    assert get_groups(found) == {"sc": [("Bo", "X")]}
+    assert get_triples(found) == {("Ada", "MET", "Bo")}
+    assert (report.written["entity"], report.dropped["entity"]) == (3, 1)
+    assert report.dropped["relation"] == 1
+
+
+def test_pieces_of_docs_have_their_own_attributes_of_tokens(tmp_path):
+    """Those of a span that was cut, too, are nowhere."""
+    doc = Doc(NLP.vocab, words="Ada slept . \n Bo left".split(" "))
+    for token in doc:
+        doc.user_data["._.", "n", token.idx, None] = token.i
+    for start, end in ((0, 2), (2, 5), (4, 6)):
+        span = doc[start:end]
+        doc.user_data["._.", "m", span.start_char, span.end_char] = span.text
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "in.spacy")
+    options = Options("line")
+    convert(tmp_path / "in.spacy", tmp_path / "out.spacy", options=options)
+    first, second = (
+        {key[1:]: x for key, x in piece.user_data.items() if key[0] == "._."}
+        for piece in load(tmp_path / "out.spacy")
+    )
+    numbers = {("n", 0, None): 0, ("n", 4, None): 1, ("n", 10, None): 2}
+    assert first == {**numbers, ("m", 0, 9): "Ada slept"}
+    assert second == {("n", 0, None): 4, ("n", 3, None): 5, ("m", 0, 7): "Bo left"}
+
+
 def test_what_is_dropped_is_not_in_docs(tmp_path):
     """A span without a label, and one of whitespace; another is trimmed."""
     doc = make_annotated()
@@ -1201,3 +1238,34 @@ def test_thing_of_several_mentions_of_more(kb_id, mention, tmp_path):
     convert(path, tmp_path / "output.spacy", format="pubtator")
     (doc,) = load(tmp_path / "output.spacy")
     assert [relation.tail_mentions[0].text for relation in doc._.relations] == [mention]
+
+
+def test_group_of_spans_of_a_doc_keeps_its_order_and_attributes(tmp_path):
+    """Where --spans-key names it, with what was no span of it behind."""
+    doc = Doc(NLP.vocab, words=WORDS)
+    doc.ents = [Span(doc, 0, 2, "PERSON")]
+    group = [Span(doc, 4, 5, "PERSON"), Span(doc, 1, 2, "NAME")]
+    doc.spans["sc"] = SpanGroup(doc, attrs={"scores": [0.1, 0.9]}, spans=group)
+    set_relations(doc, [])
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "in.spacy")
+    options = Options(spans_key="sc")
+    convert(tmp_path / "in.spacy", tmp_path / "out.spacy", options=options, strict=True)
+    (found,) = load(tmp_path / "out.spacy")
+    labels = [span.label_ for span in found.spans["sc"]]
+    assert labels == ["PERSON", "NAME", "PERSON"] and found.spans["sc"][0].start == 4
+    assert list(found.spans["sc"].attrs["scores"]) == [0.1, 0.9]
+
+
+@pytest.mark.parametrize("score", [{}, {"score": None}])
+def test_relation_of_prodigy_without_tokens_and_score(score, tmp_path):
+    spans = [
+        {"start": 0, "end": 9, "label": "PERSON"},
+        {"start": 19, "end": 26, "label": "PERSON"},
+    ]
+    relation = {"head_span": spans[0], "child_span": spans[1], "label": "KNEW", **score}
+    record = {"text": TEXT, "spans": spans, "relations": [relation], "answer": "accept"}
+    path = tmp_path / "input.jsonl"
+    path.write_text(json.dumps(record), encoding="utf8")
+    convert(path, tmp_path / "output.spacy", format="prodigy", strict=True)
+    (doc,) = load(tmp_path / "output.spacy")
+    assert [(x.head.text, x.score) for x in get_relations(doc)] == [("Ada Byron", 1.0)]
