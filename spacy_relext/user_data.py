@@ -1,4 +1,4 @@
-"""Where `doc.user_data` has what `relext convert` read, and no span or relation can hold."""
+"""Where `doc.user_data` has what `relext convert` read and no span or relation can hold."""
 
 from typing import Any
 
@@ -16,7 +16,8 @@ SYMMETRIC_KEY = "spacy_relext.symmetric"
 def is_custom(key: Any) -> bool:
     """Whether an item of user data is a custom attribute of spaCy's.
 
-    key (Any): The key of the item. Of a doc, a token or a span: `("._.", name, start, end)`,
+    key (Any): The key of the item. That of a custom attribute of a doc, a token or a span is
+        `("._.", name, start, end)`, with None or characters.
         with None, or characters.
     RETURNS (bool): Whether it is.
     """
