@@ -16,9 +16,8 @@ SYMMETRIC_KEY = "spacy_relext.symmetric"
 def is_custom(key: Any) -> bool:
     """Whether an item of user data is a custom attribute of spaCy's.
 
-    key (Any): The key of the item. That of a custom attribute of a doc, a token or a span is
-        `("._.", name, start, end)`, with None or characters.
-        with None, or characters.
+    key (Any): The key of the item. That of a custom attribute of a doc, a token or a span
+        is `("._.", name, start, end)`, with None or characters.
     RETURNS (bool): Whether it is.
     """
     return isinstance(key, tuple) and len(key) == 4 and key[0] == "._."
