@@ -203,12 +203,7 @@ def convert(
                     continue
                 for doc in builder.build(found):
                     for problem in find_losses(doc, target.loses):
-                        if problem.kind == "note":
-                            report.read["note"] += 1
-                        else:
-                            # It is in the doc, and not in what is made of that.
-                            report.written[problem.kind] -= 1
-                        report.add(problem)
+                        report.lose(problem)
                     writers[splits[position]].add(doc)
                     report.files[paths[splits[position]]] += 1
                 position += 1

@@ -13,8 +13,9 @@ from ..pairs import as_key
 from ..relation import Relation, set_relations
 from ..user_data import ATTRIBUTES_KEY, SENTENCES_KEY, SOURCE_KEY, SYMMETRIC_KEY
 from .check import check_source, drop_all, find_closest
+from .cut import cut_at
 from .report import DROPPED, Report
-from .source import Problem, SourceDoc, SourceEntity, SourceRelation, cut_at
+from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 
 CUTS = ("document", "line", "sentence")
 

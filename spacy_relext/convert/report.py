@@ -62,8 +62,9 @@ class Report:
             if self.strict:
                 raise ValueError(f"{place}: {kind} {fate}: {reason}")
             self.dropped[kind] += 1
-            # The others are counted as docs are made of them.
-            self.read[kind] += kind == "document"
+            if kind == "document":
+                # The others are counted as docs are made of them.
+                self.read[kind] += 1
         else:
             self.changed[kind, fate] += 1
         # Without what is the text's own, as in 'Paris', so that like comes to like.
@@ -71,6 +72,18 @@ class Report:
         self._reasons[sort] += 1
         if self._reasons[sort] <= N_TOLD:
             self._places[sort].append(f"{place}: {reason}")
+
+    def lose(self, problem: Problem) -> None:
+        """Take what a doc has, and what is written of it has no place for.
+
+        problem (Problem): The problem.
+        """
+        if problem.kind == "note":
+            self.read["note"] += 1
+        else:
+            # It was counted as written to the doc.
+            self.written[problem.kind] -= 1
+        self.add(problem)
 
     def drop(self, place: str, kind: str, reason: str) -> None:
         """Take what is dropped.
