@@ -50,9 +50,9 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
         those `misaligned` and `nested`, or all as `not_grouped` where there is a grouping
         and it puts no two together; `relations`, of those `without_entities` and
         `out_of_reach`; candidate `pairs` of annotated docs, of those
-        `pairs_without_relation`; docs longer than the window (`long_docs`); `labels` with their numbers of relations;
-        `types_of_labels` with those of each label by entity types; `looks_symmetric`, why
-        by label.
+        `pairs_without_relation`; docs longer than the window (`long_docs`); `labels` with
+        their numbers of relations; `types_of_labels` with those of each label by entity
+        types; `looks_symmetric`, why by label.
     """
     counts: Counter = Counter()
     labels: Counter = Counter()

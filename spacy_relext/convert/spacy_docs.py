@@ -91,9 +91,7 @@ def get_clusters(doc: Doc) -> Dict[str, List[Span]]:
     return {key: [span for span in group if len(span)] for key, group in groups}
 
 
-def get_attributes(
-    doc: Doc, mentions: Iterable[Span]
-) -> Dict[Any, List[Attribute]]:
+def get_attributes(doc: Doc, mentions: Iterable[Span]) -> Dict[Any, List[Attribute]]:
     """Attributes of mentions.
 
     doc (Doc): The doc.
