@@ -149,11 +149,12 @@ def test_config(tmp_path, config):
 
 
 def test_pairs_without_relation_are_those_that_are_learnt_from(tmp_path, config):
-    """Two candidates, between the others there are too many tokens; and no doc that nobody
-    annotated."""
+    """Two candidates, one of them with two labels; between the others there are too many
+    tokens. And no doc that nobody annotated."""
     entities = [(0, 1, "PERSON"), (2, 3, "PLACE"), (8, 9, "PLACE")]
     words = "Ann left Oslo as she had said ; Rome"
-    train = [make(words, entities, [(0, 1, "LEFT"), (0, 2, "LEFT")])]
+    relations = [(0, 1, "LEFT"), (0, 1, "SAW"), (0, 2, "LEFT")]
+    train = [make(words, entities, relations)]
     dev = [*train, make(words, entities[:2], annotated=False)]
     _, text = debug(tmp_path, train, dev, "--config", config)
     assert "pairs 2 2" in text and "pairs without relation 50.0% 50.0%" in text
