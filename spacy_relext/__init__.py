@@ -1,8 +1,10 @@
 """Relation extraction for spaCy."""
 
-from .pairs import Pairs, get_entities
-from .relation import Relation, get_relations, has_relations, set_relations
+from .entities import get_entities
+from .pairs import Pairs
+from .relation import Relation, get_relations, set_relations
 from .scorer import score_relations
+from .user_data import has_relations
 
 __all__ = [
     "Pairs",

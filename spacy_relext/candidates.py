@@ -10,7 +10,8 @@ from spacy.tokens import Doc, Span
 from spacy.util import registry
 from thinc.types import Ints1d
 
-from .pairs import Pairs, as_key, count_between
+from .entities import as_key
+from .pairs import Pairs, count_between
 from .relation import Relation
 
 # A pair generator narrows (or extends) the pairs of a batch of docs; it is

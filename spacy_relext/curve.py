@@ -23,7 +23,7 @@ from .decoding import decide
 from .extractor import RelationExtractor
 from .pairs import Pairs
 from .reference import Place, Reference
-from .relation import has_relations
+from .user_data import has_relations
 
 N_POINTS = 100
 N_DOCS_TOGETHER = 32

@@ -9,7 +9,7 @@ from thinc.types import Floats1d, Floats2d, Ints1d
 
 from .objectives import Objective
 from .pairs import Pairs
-from .relation import as_mention, make_record
+from .user_data import as_mention, make_record
 
 # What was decided: for each label that holds for a pair the index of the pair, the
 # index of the label, and the score. Ordered by pair.

@@ -15,11 +15,12 @@ from thinc.types import Floats2d, Ints1d
 
 from .candidates import PairGenerator, generate_pairs, restore_state
 from .decoding import average_directions, decide, get_records
+from .entities import Entity
 from .evidence import check_evidence_share, check_evidence_weight, find_evidence
 from .grouping import Grouping, group_entities
 from .objectives import Objective
-from .pairs import Entity, Pairs
-from .relation import ensure_extension, has_relations, read_records, write_records
+from .pairs import Pairs
+from .relation import ensure_extension
 from .training_data import (
     read_examples,
     select_relations,
@@ -34,6 +35,7 @@ from .truths import (
     match_relations,
     sample_pairs,
 )
+from .user_data import has_relations, read_records, write_records
 
 Prediction = Tuple[Pairs, Floats2d]
 

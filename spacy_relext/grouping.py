@@ -19,7 +19,7 @@ from spacy.pipeline import EntityLinker
 from spacy.tokens import Doc, Span
 from spacy.util import registry
 
-from .pairs import Entity, as_key, as_linked_key, get_entities
+from .entities import Entity, as_key, as_linked_key, get_entities
 from .relation import Relation, get_relations
 
 # What the keys of clusters of mentions in `doc.spans` begin with, as spacy-experimental

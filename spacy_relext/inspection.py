@@ -9,11 +9,13 @@ from spacy.util import filter_spans
 
 from .alignment import Aligner
 from .candidates import PairGenerator
+from .entities import as_key, get_entities
 from .grouping import Grouping, get_entity_relations, group_entities
-from .pairs import Pairs, as_key, get_entities
-from .relation import Relation, get_relations, has_relations
+from .pairs import Pairs
+from .relation import Relation, get_relations
 from .scorer import score_relations
 from .truths import match_relations
+from .user_data import has_relations
 
 # From this share on of its relations being said both ways, a label looks symmetric; or,
 # where its entities are of one type, of them being said in the order of the text.

@@ -7,7 +7,7 @@ from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 from spacy.tokens import Doc, Span
 
-from .pairs import as_key
+from .entities import as_key
 from .relation import Relation
 
 # Font sizes: of the text, of a relation's label, of an entity's type.

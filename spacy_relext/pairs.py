@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy
-from spacy.tokens import Doc, Span
+from spacy.tokens import Span
 from thinc.types import Array1d, Array2d, Ints1d
 
-# A mention, or all mentions of one entity.
-Entity = Union[Span, Sequence[Span]]
+from .entities import Entity
+
 # A distance between the mentions of two arrays of indices.
 Distance = Callable[[Ints1d, Ints1d], Ints1d]
 
@@ -290,35 +290,6 @@ class Pairs:
 
     def _keys(self, head: Ints1d, tail: Ints1d) -> Ints1d:
         return numpy.asarray(head, dtype="int64") * self.n_entities + tail
-
-
-def as_key(span: Span) -> Tuple[int, int, int]:
-    """What makes two spans of a doc the same mention; sorted, they are in text order."""
-    return span.start, span.end, span.label
-
-
-def as_linked_key(span: Span) -> Tuple[int, int, int, int, int]:
-    """The same where a mention of two entities is there once for each of them."""
-    return *as_key(span), span.kb_id, span.id
-
-
-def get_entities(
-    doc: Doc, spans_key: Optional[str] = None, key: Callable[[Span], Tuple] = as_key
-) -> List[Span]:
-    """The entities between which relations are sought.
-
-    doc (Doc): The doc.
-    spans_key (Optional[str]): None for `doc.ents`, else the group of `doc.spans`;
-        a missing group is an empty one.
-    key (Callable[[Span], Tuple]): What makes two spans one.
-    RETURNS (List[Span]): The entities in text order, without empty ones and
-        duplicates (by default those of the same bounds and label).
-    """
-    if spans_key is None:
-        return list(doc.ents)
-    spans = doc.spans[spans_key] if spans_key in doc.spans else []
-    unique = {key(span): span for span in spans if len(span)}
-    return [unique[found] for found in sorted(unique)]
 
 
 def count_between(pairs: Pairs) -> Ints1d:

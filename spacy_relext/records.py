@@ -20,7 +20,7 @@ from spacy.tokens import Doc, Span
 from spacy.util import filter_spans, get_words_and_spaces
 from spacy.vocab import Vocab
 
-from .pairs import as_key, get_entities
+from .entities import as_key, get_entities
 from .relation import Relation, get_relations, set_relations
 
 # What may stand on a line of its own: a letter of a script without spaces, or all that

@@ -22,11 +22,13 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import registry
 
+from .entities import get_entities
 from .grouping import Grouping
-from .pairs import Pairs, get_entities
+from .pairs import Pairs
 from .reference import Place, Reference, Triple
-from .relation import Relation, get_relations, has_relations
+from .relation import Relation, get_relations
 from .truths import in_both_directions
+from .user_data import has_relations
 
 # Names of head and tail, and a label.
 Fact = Tuple[str, str, str]

@@ -21,8 +21,8 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from .corpus import find_reader
+from .entities import get_entities
 from .grouping import Grouping, get_entity_relations
-from .pairs import get_entities
 from .relation import Relation, get_relations
 
 N_DOCS = 10

@@ -21,8 +21,9 @@ from spacy.training import Example
 from thinc.types import Array1d, Floats2d
 
 from .alignment import Aligner
+from .entities import as_key
 from .grouping import Grouping, get_entity_relations
-from .pairs import Evidence, Pairs, as_key
+from .pairs import Evidence, Pairs
 from .relation import Relation
 
 # The index of a pair, a gold relation of it, and what aligns the spans of that.

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_relext.curve import get_curve, rank_candidates
-from spacy_relext.relation import USER_DATA_KEY
+from spacy_relext.user_data import USER_DATA_KEY
 
 from .test_extractor import make_examples, make_nlp
 

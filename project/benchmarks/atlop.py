@@ -26,7 +26,8 @@ from seeds import run_seeds
 from settings import check_names, make_config
 from spacy_relext import score_relations
 from spacy_relext.decoding import get_records
-from spacy_relext.relation import get_relations, write_records
+from spacy_relext.relation import get_relations
+from spacy_relext.user_data import write_records
 from tasks import TASKS, get_known_facts
 from thresholds import LOWEST, keep_above, score_thresholds
 

@@ -22,8 +22,8 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import registry
 
+from ..entities import as_linked_key, get_entities
 from ..grouping import check_separator, read_ids
-from ..pairs import as_linked_key, get_entities
 from .entities import rename, which_entities
 from .names import Name, Names, normal_text
 from .rebuild import Edit, iter_spans, rebuild_example

@@ -7,8 +7,8 @@ from typing import Callable, Dict, Hashable, List, Optional, Sequence, Set, Tupl
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
+from ..entities import as_key, as_linked_key, get_entities
 from ..grouping import read_ids
-from ..pairs import as_key, as_linked_key, get_entities
 from .names import Name, normal_text
 from .rebuild import Edit, iter_spans
 

@@ -9,8 +9,8 @@ from spacy.training.corpus import FILE_TYPE, walk_corpus
 from spacy.util import ensure_path
 from spacy.vocab import Vocab
 
+from ..entities import get_entities
 from ..grouping import read_ids
-from ..pairs import get_entities
 
 
 class Name(NamedTuple):

@@ -11,8 +11,8 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
 from ..corpus import hand_entities_over
-from ..relation import Relation, get_relations, has_relations, set_relations
-from ..user_data import is_of_doc
+from ..relation import Relation, get_relations, set_relations
+from ..user_data import has_relations, is_of_doc
 
 ATTRIBUTES = ["TAG", "POS", "MORPH", "LEMMA", "DEP", "HEAD", "SENT_START"]
 

@@ -15,8 +15,8 @@ from wasabi import msg
 from ..curve import get_curve, rank_candidates
 from ..extractor import RelationExtractor
 from ..grouping import get_entity_relations
-from ..relation import has_relations
 from ..scorer import Fact, get_facts
+from ..user_data import has_relations
 from . import relext
 from .files import check_apart, load_examples
 from .gaps import (

@@ -8,9 +8,9 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..corpus import find_clusters_prefix, hand_clusters_over, hand_entities_over
+from ..entities import get_entities
 from ..extractor import RelationExtractor
 from ..grouping import CLUSTERS_PREFIX
-from ..pairs import get_entities
 
 # Extractors by their names in the pipeline, and why one gets nothing.
 Extractors = Dict[str, RelationExtractor]

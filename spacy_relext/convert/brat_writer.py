@@ -6,7 +6,7 @@ from typing import Set
 
 from spacy.tokens import Doc
 
-from ..pairs import as_key
+from ..entities import as_key
 from .brat import KB_PREFIX
 from .writers import SPACE, get_annotations
 

@@ -8,8 +8,8 @@ from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
+from ..entities import as_key
 from ..grouping import CLUSTERS_PREFIX
-from ..pairs import as_key
 from ..relation import Relation, set_relations
 from ..user_data import ATTRIBUTES_KEY, SENTENCES_KEY, SOURCE_KEY, SYMMETRIC_KEY
 from .check import check_source, drop_all, find_closest

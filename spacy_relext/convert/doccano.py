@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterator, List, Tuple, Union
 
 from spacy.tokens import Doc
 
-from ..pairs import as_key
+from ..entities import as_key
 from .read import Head, build_each, read_records
 from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation

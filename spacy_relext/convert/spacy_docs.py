@@ -14,11 +14,17 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from ..corpus import read_doc_bin
+from ..entities import as_key
 from ..grouping import CLUSTERS_PREFIX
-from ..pairs import as_key
 from ..records import get_mentions
-from ..relation import Relation, get_relations, has_relations
-from ..user_data import ATTRIBUTES_KEY, SENTENCES_KEY, SOURCE_KEY, SYMMETRIC_KEY
+from ..relation import Relation, get_relations
+from ..user_data import (
+    ATTRIBUTES_KEY,
+    SENTENCES_KEY,
+    SOURCE_KEY,
+    SYMMETRIC_KEY,
+    has_relations,
+)
 from .corpus_writer import CorpusWriter
 from .files import walk
 from .read import Head, build_each
@@ -97,7 +103,7 @@ def get_attributes(doc: Doc, mentions: Iterable[Span]) -> Dict[Any, List[Attribu
     doc (Doc): The doc.
     mentions (Iterable[Span]): The mentions.
     RETURNS (Dict[Tuple, List[Attribute]]): Name and value of each, by the key of its
-        mention (`pairs.as_key`).
+        mention (`entities.as_key`).
     """
     keys = {(x.start_char, x.end_char, x.label_): as_key(x) for x in mentions}
     attributes: Dict[Any, List[Attribute]] = {}

@@ -19,10 +19,10 @@ from typing import (
 import srsly
 from spacy.tokens import Doc, Span
 
-from ..pairs import as_key
+from ..entities import as_key
 from ..records import get_mentions
-from ..relation import Relation, get_relations, has_relations
-from ..user_data import SOURCE_KEY
+from ..relation import Relation, get_relations
+from ..user_data import SOURCE_KEY, has_relations
 from .report import DROPPED
 from .source import Attribute, Bounds, Problem
 
@@ -44,7 +44,7 @@ class Annotations(NamedTuple):
     mentions (List[Span]): Its entities, of `doc.ents` and of every group of spans that
         is no cluster, in text order.
     relations (List[Relation]): Its relations.
-    ids (Dict[Tuple, int]): The position of each mention by its key (`pairs.as_key`).
+    ids (Dict[Tuple, int]): The position of each mention by its key (`entities.as_key`).
     clusters (List[List[Span]]): The mentions of each cluster, which need not be entities.
     has_relations (bool): Whether relations were annotated, also where there are none.
     attributes (Dict[Tuple, List[Attribute]]): Name and value of each attribute, by the

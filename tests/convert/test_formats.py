@@ -14,8 +14,7 @@ from spacy_relext.convert import FORMATS, TARGETS, guess_format
 from spacy_relext.convert.build import Options
 from spacy_relext.convert.json_values import iter_json
 from spacy_relext.convert.source import Problem
-from spacy_relext.relation import has_relations
-from spacy_relext.user_data import ATTRIBUTES_KEY, SOURCE_KEY
+from spacy_relext.user_data import ATTRIBUTES_KEY, SOURCE_KEY, has_relations
 
 WORDS = ["Ada", "Byron", "wrote", "to", "Babbage", "."]
 TEXT = "Ada Byron wrote to Babbage ."
