@@ -2,9 +2,10 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
+from itertools import chain
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, Span, SpanGroup
 
 from .user_data import (
     EVIDENCE,
@@ -177,11 +178,10 @@ def _build_relations(doc: Doc, records: Iterable[List[Any]]) -> List[Relation]:
     if not records:
         return []
     spans: Dict[Tuple[int, int], Dict[str, Dict[str, Span]]] = {}
-    for group in (doc.ents, *doc.spans.values()):
-        for span in group:
-            start, end, label, kb_id = as_mention(span)
-            by_label = spans.setdefault((start, end), {})
-            by_label.setdefault(label, {}).setdefault(kb_id, span)
+    for span in chain(doc.ents, *(_iter_current(doc, x) for x in doc.spans.values())):
+        start, end, label, kb_id = as_mention(span)
+        by_label = spans.setdefault((start, end), {})
+        by_label.setdefault(label, {}).setdefault(kb_id, span)
 
     def find(mention: Mention) -> Optional[Span]:
         start, end, label, kb_id = mention
@@ -229,6 +229,19 @@ def _build_relations(doc: Doc, records: Iterable[List[Any]]) -> List[Relation]:
         )
 
     return list(filter(None, (build(*record) for record in records)))
+
+
+def _iter_current(doc: Doc, group: SpanGroup) -> Iterator[Span]:
+    """The spans of a group that have the text that they were made for: spaCy does not move
+    them when tokens before them are merged or split."""
+    for i in range(len(group)):
+        try:
+            span = group[i]
+            first, last = doc[span.start], doc[span.end - 1]
+        except IndexError:
+            continue
+        if (first.idx, last.idx + len(last)) == (span.start_char, span.end_char):
+            yield span
 
 
 def _is_entity(doc: Doc, start: int, end: int) -> bool:

@@ -116,6 +116,20 @@ def test_survives_retokenisation_of_a_mention(doc):
     assert {rel.head.text for rel in doc._.relations} == {"Ada Byron of"}
 
 
+def test_survives_spans_that_retokenisation_leaves_elsewhere(nlp):
+    """Of groups of spans spaCy changes neither the tokens nor the characters."""
+    doc = nlp("Ada met Bo in New York today or tomorrow")
+    ada, bo, today = (Span(doc, i, i + 1, label="X") for i in (0, 2, 6))
+    doc.spans["sc"] = [ada, bo, today]
+    doc.spans["end"] = [doc[8:9]]
+    doc._.relations = [Relation(ada, today, "ON")]
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[4:6])
+    (relation,) = doc._.relations
+    assert (relation.head.text, relation.tail.text) == ("Ada", "today")
+    assert relation.tail.label_ == "X"
+
+
 def test_later_knowledge_of_an_entity_is_seen(doc):
     ada, *others = doc.ents
     others[1].kb_id_ = "Q1"
