@@ -1,5 +1,6 @@
-"""From the logits of pairs to the records of relations, see relation.py."""
+"""From the logits of pairs to the records of relations, see user_data.py."""
 
+from dataclasses import replace
 from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy
@@ -88,9 +89,12 @@ def get_records(
     rows, columns, scores = decisions
     held = pairs.select(rows)
     swap = numpy.isin(columns, symmetric) & (held.tail < held.head)
-    head, tail = _swap(held.head, held.tail, swap)
+    if swap.any():
+        # Before the closest mentions are taken, so that both directions have the same.
+        head, tail = numpy.where(swap, [held.tail, held.head], [held.head, held.tail])
+        held = replace(held, head=head, tail=tail)
     # Of many mentions the two that stand closest are the likeliest to tell of it.
-    main_head, main_tail = _swap(*held.closest, swap)
+    main_head, main_tail = held.closest
     mention = [as_mention(span) for span in pairs.mentions]
     records = [
         [labels[column], score, mention[h], mention[t]]
@@ -110,11 +114,7 @@ def get_records(
                 mentions[t],
                 [[sent.start_char, sent.end_char] for sent in sents],
             )
-            for record, h, t, sents in zip(records, head.tolist(), tail.tolist(), told)
+            for record, h, t, sents in zip(records, held.head.tolist(), held.tail.tolist(), told)
         ]
-    bounds = numpy.searchsorted(pairs.doc[head], numpy.arange(n_docs + 1)).tolist()
+    bounds = numpy.searchsorted(pairs.doc[held.head], numpy.arange(n_docs + 1)).tolist()
     return [records[start:end] for start, end in zip(bounds, bounds[1:])]
-
-
-def _swap(head: Ints1d, tail: Ints1d, swap: Ints1d) -> Tuple[Ints1d, Ints1d]:
-    return numpy.where(swap, tail, head), numpy.where(swap, head, tail)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Sequence, Tuple
 
 import numpy
 from spacy.tokens import Span
@@ -117,8 +117,8 @@ class Pairs:
         if single:
             different = (start[head] != start[tail]) | (end[head] != end[tail])
         else:
-            known: Dict[Tuple, int] = {}
-            bounds = (tuple((span.start, span.end) for span in spans) for spans in flat)
+            known: Dict[FrozenSet[Tuple[int, int]], int] = {}
+            bounds = (frozenset((span.start, span.end) for span in spans) for spans in flat)
             code = numpy.asarray([known.setdefault(key, len(known)) for key in bounds])
             different = code[head] != code[tail]
         return cls(

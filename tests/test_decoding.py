@@ -7,12 +7,13 @@ from spacy.vocab import Vocab
 from thinc.api import NumpyOps
 
 from spacy_relext import Pairs
-from spacy_relext.decoding import average_directions, decide
+from spacy_relext.decoding import average_directions, decide, get_records
 from spacy_relext.objectives import (
     configure_adaptive_threshold,
     configure_multi_label,
     configure_single_label,
 )
+from spacy_relext.user_data import read_records, write_records
 
 OPS = NumpyOps()
 OBJECTIVES = [configure_multi_label, configure_single_label, configure_adaptive_threshold]
@@ -111,3 +112,14 @@ def test_without_symmetric_labels_the_objective_decides(configure):
     scores = objective.scores(OPS, logits)
     assert list(map(list, found)) == numpy.argwhere(objective.decide(scores)).tolist()
     assert all(scores[place] == score for place, score in found.items())
+
+
+def test_both_directions_of_a_symmetric_relation_are_one_where_mentions_overlap():
+    doc = Doc(Vocab(), words=["a", "b", "c"])
+    both, inner, outer = doc[0:1], doc[1:2], doc[1:3]
+    pairs = Pairs.all([[[both, inner], [both, outer]]])
+    ones, zeros = numpy.ones(2), numpy.zeros(2, dtype="int64")
+    decisions = (numpy.arange(2), zeros, ones)
+    (records,) = get_records(pairs, 1, decisions, ["S"], numpy.asarray([0]))
+    write_records(doc, records)
+    assert len(read_records(doc)) == 1

@@ -141,3 +141,8 @@ def test_entities_of_the_same_mentions_make_no_pair(doc):
     ada, bo, *_ = doc.ents
     twice = Pairs.all([[[ada, bo], [ada, bo], [ada]]])
     assert list(zip(twice.head.tolist(), twice.tail.tolist())) == [(0, 2), (1, 2), (2, 0), (2, 1)]
+
+
+def test_entities_on_the_same_tokens_make_no_pair(doc):
+    ada, other = Span(doc, 0, 1, label="PER"), Span(doc, 0, 1, label="ORG")
+    assert len(Pairs.all([[[ada, other], [other]]])) == 0
