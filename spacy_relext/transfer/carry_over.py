@@ -1,10 +1,12 @@
 """Starting from what another relation extractor learnt with other labels."""
 
-from typing import Callable, Optional, Tuple, Union
+import warnings
+from typing import Any, Callable, Iterator, Optional, Tuple, Union
 
+import numpy
 from spacy.language import Language
 from spacy.util import load_model, logger, registry
-from thinc.api import Model
+from thinc.api import Model, PyTorchShim, to_numpy, torch2xp
 
 from ..extractor import RelationExtractor
 from ..objectives import AdaptiveThreshold, MultiLabel, SingleLabel
@@ -33,7 +35,7 @@ def create_carry_over(
 
     The encoder is copied where it is a part of the extractor. A shared one is a
     component of its own, and comes by spaCy's own `source`; without it the head
-    would be fed vectors that it has not learnt from:
+    is fed vectors that it has not learnt from, of which a warning tells:
 
         [paths]
         source = "training/first/model-best"
@@ -70,6 +72,7 @@ def create_carry_over(
         for layer, other in zip(ours.model.walk(), theirs.model.walk()):
             if layer is not output:
                 _copy_layer(layer, other)
+        _warn_of_other_encoder(nlp, component, source_nlp, name)
         shared = _copy_shared_labels(ours, theirs, output, other_output)
         logger.info(
             "Carried over '%s' of %s into '%s', with the outputs of %s labels",
@@ -163,6 +166,40 @@ def _copy_layer(layer: Model, other: Model) -> None:
         layer.attrs["seed"] = other.attrs["seed"]
     for shim, other_shim in zip(layer.shims, other.shims):
         shim.from_bytes(other_shim.to_bytes())
+
+
+def _warn_of_other_encoder(
+    nlp: Language, name: str, source_nlp: Language, source_name: str
+) -> None:
+    for encoder_name, encoder in _get_shared_encoders(nlp, name):
+        for _, other in _get_shared_encoders(source_nlp, source_name):
+            if not _have_same_weights(encoder.model, other.model):
+                warnings.warn(
+                    f"{NAME}: {name!r} learnt from the vectors of the source's encoder, and "
+                    f"{encoder_name!r} has other weights than that. To take it along, "
+                    f"put a source into [components.{encoder_name}]."
+                )
+
+
+def _get_shared_encoders(nlp: Language, listener: str) -> Iterator[Tuple[str, Any]]:
+    for name, pipe in nlp.components:
+        if listener in getattr(pipe, "listening_components", ()):
+            yield name, pipe
+
+
+def _have_same_weights(model: Model, other: Model) -> bool:
+    weights, others = list(_iter_weights(model)), list(_iter_weights(other))
+    return len(weights) == len(others) and all(map(numpy.array_equal, weights, others))
+
+
+def _iter_weights(model: Model) -> Iterator[Any]:
+    for layer in model.walk():
+        for name in layer.param_names:
+            if layer.has_param(name):
+                yield to_numpy(layer.get_param(name))
+        for shim in layer.shims:
+            if isinstance(shim, PyTorchShim):
+                yield from map(to_numpy, map(torch2xp, shim._model.parameters()))
 
 
 def _copy_shared_labels(

@@ -147,6 +147,10 @@ class LayerwiseAdam(Optimizer):
             averages[key] += share * (weights - averages[key])
         return weights, gradient
 
+    def step_schedules(self) -> None:
+        super().step_schedules()
+        self._counted.update(module for module, _ in self.nr_update)
+
     def _get_factor(self, key: Tuple[int, str]) -> float:
         module, name = key
         # Torch names a parameter by its path. Without one it is thinc's, and its
@@ -157,7 +161,7 @@ class LayerwiseAdam(Optimizer):
         if layer is not None:
             self._top[module] = max(layer, self._top.get(module, -1))
         # The parameters come one by one, the lowest first: all were seen when one
-        # comes again.
+        # comes again, or at the end of the step, for those who tell of it.
         if key in self.nr_update:
             self._counted.add(module)
         if module not in self._counted:

@@ -43,7 +43,8 @@ def create_gradual_unfreezing(
         part of.
     RETURNS (Callable[[Language, Dict[str, Any]], None]): The callback.
     RAISES (ValueError): Where `every` is below 1 or `start` below 0; from the callback
-        where the component is missing or has no transformer with numbered layers.
+        where the component is missing, or has no transformer with numbered layers, or is
+        one of `frozen_components`, which never learn.
     """
     if every < 1:
         raise ValueError(f"{NAME}: every must be at least 1, found: {every}")
@@ -64,6 +65,11 @@ def _get_encoders(nlp: Language, component: str) -> List[Module]:
         raise ValueError(
             f"{NAME}: component must be one of {', '.join(nlp.component_names)}, found: "
             f"{component!r}"
+        )
+    if component in nlp.config["training"]["frozen_components"]:
+        raise ValueError(
+            f"{NAME}: component must not be one of [training] frozen_components, which "
+            f"never learn, found: {component!r}"
         )
     model = getattr(nlp.get_pipe(component), "model", None)
     nodes = model.walk() if isinstance(model, Model) else []

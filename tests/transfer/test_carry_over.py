@@ -153,23 +153,29 @@ def test_components_of_other_names(tmp_path):
         numpy.testing.assert_array_equal(array, expected)
 
 
-def test_head_behind_a_sourced_transformer(tiny_encoder, tmp_path):
-    """In the order of `spacy train`."""
-    theirs = train(make_transformer_nlp(tiny_encoder), DATA, n_updates=30)
-    theirs.to_disk(tmp_path / "source")
+def continue_training(theirs, encoder, path, **components):
+    """The pipeline as `spacy train` has it before its first step."""
+    theirs.to_disk(path / "source")
     docs = DocBin(docs=[eg.reference for eg in make_examples(theirs)], store_user_data=True)
-    docs.to_disk(tmp_path / "corpus.spacy")
-    path = str(tmp_path / "corpus.spacy")
-    reader = {"@readers": "spacy-relext.EntityCorpus.v1", "path": path}
-    config = make_transformer_nlp(tiny_encoder).config.copy()
-    config["paths"]["source"] = str(tmp_path / "source")
-    config["components"]["transformer"] = {"source": "${paths.source}"}
+    docs.to_disk(path / "corpus.spacy")
+    corpus = str(path / "corpus.spacy")
+    reader = {"@readers": "spacy-relext.EntityCorpus.v1", "path": corpus}
+    config = make_transformer_nlp(encoder).config.copy()
+    config["paths"]["source"] = str(path / "source")
+    config["components"].update(components)
     config["corpora"] = {"train": reader, "dev": reader}
     config["initialize"]["after_init"] = {
         "@callbacks": "spacy-relext.carry_over.v1",
         "source": "${paths.source}",
     }
-    ours = init_nlp(Config(config))
+    return init_nlp(Config(config))
+
+
+@pytest.mark.filterwarnings("error:spacy-relext.carry_over")
+def test_head_behind_a_sourced_transformer(tiny_encoder, tmp_path):
+    theirs = train(make_transformer_nlp(tiny_encoder), DATA, n_updates=30)
+    sourced = {"source": "${paths.source}"}
+    ours = continue_training(theirs, tiny_encoder, tmp_path, transformer=sourced)
     examples = make_examples(ours)
     docs, expected = predict(ours, examples), predict(theirs, examples)
     assert any(doc._.relations for doc in expected)
@@ -178,6 +184,12 @@ def test_head_behind_a_sourced_transformer(tiny_encoder, tmp_path):
         assert [rel.score for rel in doc._.relations] == pytest.approx(
             [rel.score for rel in other._.relations], abs=1e-5
         )
+
+
+def test_transformer_that_the_head_has_not_learnt_from_is_told(tiny_encoder, tmp_path):
+    theirs = train(make_transformer_nlp(tiny_encoder), DATA, n_updates=3)
+    with pytest.warns(UserWarning, match="'transformer' has other weights"):
+        continue_training(theirs, tiny_encoder, tmp_path)
 
 
 def test_transformer_within_the_extractor(tiny_encoder, tmp_path):

@@ -137,6 +137,18 @@ def test_layers_that_begin_later():
         assert change == pytest.approx(0.1 * 0.5 ** (2 - i), rel=0.01)
 
 
+def test_a_layer_that_begins_when_the_others_were_counted_delays_none():
+    optimizer = create_layerwise_adam(0.1, layer_decay=0.5)
+    shim = make_encoder("bert")
+    update(shim, optimizer, lambda name: name.startswith("encoder.layer.2."))
+    optimizer.step_schedules()
+    changes = update(shim, optimizer, lambda name: name.startswith("encoder.layer."))
+    change = changes["encoder.layer.2.attention.self.query.weight"]
+    assert change == pytest.approx(0.1, rel=0.01)
+    change = changes["encoder.layer.1.attention.self.query.weight"]
+    assert change == pytest.approx(0.05, rel=0.01)
+
+
 class TorchHead(torch.nn.Module):
     def __init__(self):
         super().__init__()

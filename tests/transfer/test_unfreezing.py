@@ -265,6 +265,13 @@ def test_wrong_component(component, message):
         callback(nlp, {"step": 0, "epoch": 0})
 
 
+def test_component_that_the_config_freezes(nlp):
+    init(nlp)
+    nlp.config["training"]["frozen_components"] = ["transformer"]
+    with pytest.raises(ValueError, match=r"frozen_components.*found: 'transformer'"):
+        create_gradual_unfreezing(every=1)(nlp, {"step": 0, "epoch": 0})
+
+
 def test_transformer_that_cannot_be_unfrozen(nlp):
     callback = create_gradual_unfreezing(every=1)
     with pytest.raises(ValueError, match="that is initialized, found: 'transformer'"):
