@@ -200,6 +200,17 @@ def _read_table(path: Path, text_field: str, id_field: str) -> Iterator[Union[Te
                         f"{delimiter!r}: {_shorten(_list(header))}",
                     )
                     return
+                for name in (text_field, id_field):
+                    if header.count(name) > 1:
+                        yield Fault(source, f"more than one column {name!r}")
+                        return
+                continue
+            if len(row) > len(header):
+                yield Fault(
+                    source,
+                    f"{len(row)} columns, where the header has {len(header)}. Is a text "
+                    f"with {delimiter!r} in it not between quotation marks?",
+                )
                 continue
             fields = dict(zip(header, row))
             if text_field not in fields:
