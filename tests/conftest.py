@@ -1,4 +1,6 @@
+import signal
 import string
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -51,3 +53,24 @@ def long_lines():
 def one_thread():
     """Tests are small: more threads only wait for each other."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def small_disk():
+    """What limits the size of every file that is written meanwhile, in bytes: beyond it
+    writing fails, as on a disk that is full."""
+    resource = pytest.importorskip("resource")
+
+    @contextmanager
+    def limit(n_bytes):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        # Which would end the process.
+        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, handler)
+
+    return limit

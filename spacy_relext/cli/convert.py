@@ -1,6 +1,6 @@
 """python -m spacy relext convert"""
 
-import shutil
+from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
 from typing import Iterable, Iterator, Optional
@@ -19,6 +19,7 @@ from ..convert.report import Report
 from ..convert.source import SourceDoc
 from ..convert.writers import find_losses
 from . import relext
+from .files import remove, replace_whole
 
 # Documents after which the vocabulary forgets what they brought.
 ZONE = 1000
@@ -185,17 +186,14 @@ def convert(
             # A large corpus of an earlier run is replaced as a single file is.
             if to != "spacy" or not is_part(found):
                 raise ValueError(f"There are other files already in {path}: {found.name}")
-    # Under another name until all is there.
-    parts = {split: path.with_name(f".{path.name}.part") for split, path in paths.items()}
-    for part in parts.values():
-        _remove(part)
     report = Report(report_path, strict)
     report.files.update({path: 0 for path in paths.values()})
     report.left = left
     builder = DocBuilder(nlp, report, options)
-    writers = {split: target.write(part) for split, part in parts.items()}
     position = 0
-    try:
+    with closing(report), ExitStack() as stack:
+        parts = {x: stack.enter_context(replace_whole(path)) for x, path in paths.items()}
+        writers = {split: target.write(part) for split, part in parts.items()}
         with tqdm(total=total, unit=" docs", disable=silent) as bar:
             for found in _in_zones(nlp, read(input_path)):
                 if not isinstance(found, SourceDoc):
@@ -211,15 +209,12 @@ def convert(
         for writer in writers.values():
             writer.close()
         report.check()
-        written = paths if report.written["document"] else {}
-        for split, path in written.items():
-            # What an earlier run left must not be read with it.
-            _remove(path)
-            parts[split].replace(path)
-    finally:
-        report.close()
-        for part in parts.values():
-            _remove(part)
+        for split, path in paths.items():
+            if not report.written["document"]:
+                remove(parts[split])
+            elif path.is_dir() or parts[split].is_dir():
+                # What an earlier run left must not be read with it.
+                remove(path)
     return report
 
 
@@ -254,10 +249,3 @@ def _load_tokenizer(lang: str) -> Language:
     except ImportError as error:
         # Some want a package of their own.
         raise ValueError(f"No tokenizer for the language {lang!r}: {error}") from None
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

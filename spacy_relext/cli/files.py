@@ -1,13 +1,19 @@
 """What the commands have in common in how they treat files."""
 
+import shutil
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, Iterable, List
+from typing import Callable, Iterable, Iterator, List, Optional
 
 from spacy.language import Language
 from spacy.training import Example
 from spacy.training.corpus import walk_corpus
 
 from ..corpus import read_doc_bin
+
+
+class WriteError(OSError):
+    """What could not be written, and why."""
 
 
 def check_apart(inputs: Iterable[Path], output: Path) -> None:
@@ -19,6 +25,61 @@ def check_apart(inputs: Iterable[Path], output: Path) -> None:
     """
     if output.resolve() in {path.resolve() for path in inputs}:
         raise ValueError(f"{output} cannot be input and output")
+
+
+@contextmanager
+def replace_whole(path: Path) -> Iterator[Path]:
+    """Write a file or folder beside what it is to replace, which it does when all is
+    written, and not where anything goes wrong.
+
+    path (Path): The file or folder. A folder is replaced only where it is empty.
+    YIELDS (Path): Where to write. Where nothing is written there, `path` stays too.
+    RAISES (WriteError): Where it can't be written, with `path`.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        # A pipe or a device can't be replaced.
+        with tell_output(path):
+            yield path
+        return
+    # A link stays one. What writes may go by the end of the name.
+    real = path.resolve()
+    part = real.with_name(f".part.{real.name}")
+    remove(part)
+    try:
+        with tell_output(path, part):
+            yield part
+            if part.exists():
+                part.replace(real)
+    finally:
+        remove(part)
+
+
+@contextmanager
+def tell_output(path: Path, part: Optional[Path] = None) -> Iterator[None]:
+    """Name the file that could not be written, as the system often does not.
+
+    path (Path): The file, as it was given.
+    part (Optional[Path]): What is written in its place.
+    RAISES (WriteError): Where writing failed. Errors of other files pass.
+    """
+    try:
+        yield
+    except OSError as error:
+        ours = (None, str(path), str(part))
+        if error.errno is None or error.filename not in ours:
+            raise
+        raise WriteError(error.errno, error.strerror, str(path)) from error
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there.
+
+    path (Path): The file or folder.
+    """
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def load_examples(

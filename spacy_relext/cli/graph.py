@@ -1,12 +1,10 @@
 """python -m spacy relext graph"""
 
-import shutil
 from collections import Counter
 from enum import Enum
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
 
 import typer
@@ -16,7 +14,7 @@ from ..graph import build_network, build_rdf, get_edges, write_csv, write_graphm
 from ..iri import PREFIXES
 from ..records import Record, load_records
 from . import relext
-from .files import check_apart
+from .files import check_apart, replace_whole
 
 
 class Format(str, Enum):
@@ -91,19 +89,18 @@ def graph(
     output.parent.mkdir(parents=True, exist_ok=True)
     if Format(format) is Format.ttl:
         rdf = build_rdf(edges, prefixes)
-        rdf.serialize(output, format="turtle", encoding="utf-8")
+        with replace_whole(output) as part:
+            rdf.serialize(part, format="turtle", encoding="utf-8")
         found = f"{len(rdf)} triples"
     elif Format(format) is Format.graphml:
         network = build_network(edges)
-        write_graphml(network, output)
+        with replace_whole(output) as part:
+            write_graphml(network, part)
         found = f"{network.number_of_nodes()} nodes and {network.number_of_edges()} edges"
     else:
-        # As the others, all is read before what was there is written over.
-        with TemporaryFile("w+", encoding="utf-8", newline="") as rows:
-            found = f"{write_csv(edges, rows)} edges"
-            rows.seek(0)
-            with output.open("w", encoding="utf-8", newline="") as file:
-                shutil.copyfileobj(rows, file)
+        with replace_whole(output) as part:
+            with part.open("w", encoding="utf-8", newline="") as file:
+                found = f"{write_csv(edges, file)} edges"
     return found
 
 

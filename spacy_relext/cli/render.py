@@ -14,7 +14,7 @@ from ..records import OVERLAPPING, as_doc, load_records
 from ..relation import get_relations
 from ..visual import render
 from . import relext
-from .files import check_apart
+from .files import check_apart, replace_whole
 
 
 @relext.command("render")
@@ -96,7 +96,8 @@ def render_files(
         filters=True,
     )
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(page, encoding="utf8")
+    with replace_whole(output) as part:
+        part.write_text(page, encoding="utf8")
     return len(shown), n_left
 
 

@@ -135,6 +135,20 @@ def test_no_record(records, format):
     assert "out.jsonl:2: no record" in "".join(result.output.split("\n"))
 
 
+@pytest.mark.parametrize("format", ["ttl", "graphml", "csv"])
+def test_full_disk(records, format, small_disk):
+    """The graph of before stays, and the error says which could not be written."""
+    pytest.importorskip("rdflib")
+    pytest.importorskip("networkx")
+    output = records.with_suffix(f".{format}")
+    output.write_text("before")
+    with small_disk(100):
+        result = graph(records, "--format", format)
+    assert result.exit_code == 1 and output.read_text() == "before"
+    assert str(output) in "".join(result.output.split())
+    assert {x.name for x in output.parent.iterdir()} == {records.name, output.name}
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes by name here")
 def test_what_can_be_read_once_is_refused(tmp_path):
     """It would be an empty graph."""

@@ -1,6 +1,7 @@
 """`relext render`: the page, and its filters in a real browser where there is one."""
 
 import json
+import os
 from xml.etree import ElementTree
 
 import pytest
@@ -126,6 +127,32 @@ def test_input_is_not_written_over(records, tmp_path):
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 1 and records.read_bytes() == before
     assert "cannot be input and output" in " ".join(result.output.split())
+
+
+def test_full_disk(records, tmp_path, small_disk):
+    """The page of before stays, and the error says which could not be written."""
+    output = tmp_path / "page.html"
+    output.write_text("before")
+    command = ["relext", "render", str(records), "--output", str(output)]
+    with small_disk(1000):
+        result = CliRunner().invoke(app, command)
+    assert result.exit_code == 1 and output.read_text() == "before"
+    assert str(output) in "".join(result.output.split())
+    assert sorted(x.name for x in tmp_path.iterdir()) == ["found.jsonl", "page.html"]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert count(parse(output), "section") == 3
+
+
+def test_output_that_is_no_file(records, tmp_path):
+    """It is written to, and not replaced. A link stays one."""
+    output, link = tmp_path / "page.html", tmp_path / "link.html"
+    link.symlink_to(output.name)
+    render_files([records], link)
+    assert link.is_symlink() and count(parse(output), "section") == 3
+    device = tmp_path / "device"
+    device.symlink_to("/dev/null")
+    render_files([records], device)
+    assert device.is_symlink() and not os.path.isfile(device)
 
 
 def test_without_filters_there_is_no_script():
