@@ -5,7 +5,19 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import (
+    Any,
+    BinaryIO,
+    Collection,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Set,
+    Tuple,
+    Union,
+)
 
 import typer
 from spacy import util
@@ -21,7 +33,7 @@ from ..records import as_record
 from ..texts import Fault, Text, read_texts
 from ..workers import map_batches
 from . import relext
-from .files import check_apart
+from .files import check_apart, replace_whole
 from .fingerprint import find_folder, get_fingerprint
 
 # A batch ends with the document that reaches this, in characters.
@@ -29,6 +41,8 @@ MAX_BATCH_CHARS = 500_000
 
 # As tqdm has it, but docs a second also where that is below one.
 BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
+
+RETRY = "--retry-failed does them again."
 
 
 @relext.command("extract")
@@ -41,6 +55,7 @@ def extract_cli(
     text_field: str = typer.Option("text", "--text-field", help="Field of .jsonl objects, or column of tables, that holds the text"),
     id_field: str = typer.Option("id", "--id-field", help="Field or column that holds the document's id; without one it is file:line"),
     overwrite: bool = typer.Option(False, "--overwrite", "-F", help="Begin anew where the output exists already"),
+    retry_failed: bool = typer.Option(False, "--retry-failed", "-R", help="Do those documents of the output again that the pipeline failed on"),
     n_process: int = typer.Option(1, "--n-process", "-n", help="Number of processes, each with a pipeline of its own", min=1),
     batch_size: int = typer.Option(64, "--batch-size", "-b", help="Documents to process, and to write, at a time", min=1),
     code_path: Optional[Path] = typer.Option(None, "--code", "-c", help="Path to Python file with additional code to be imported"),
@@ -62,6 +77,7 @@ def extract_cli(
             text_field=text_field,
             id_field=id_field,
             overwrite=overwrite,
+            retry_failed=retry_failed,
             n_process=n_process,
             batch_size=batch_size,
             code_path=code_path,
@@ -88,6 +104,7 @@ def extract(
     text_field: str = "text",
     id_field: str = "id",
     overwrite: bool = False,
+    retry_failed: bool = False,
     n_process: int = 1,
     batch_size: int = 64,
     code_path: Optional[Path] = None,
@@ -106,14 +123,16 @@ def extract(
     id_field (str): Where the id of the document is, if it has one.
     overwrite (bool): Whether to begin anew, instead of going on after what is there. That
         stays until the first batch is done.
+    retry_failed (bool): Whether to do the documents again that the pipeline failed on
+        before. The output stays as it is until all of these are done.
     n_process (int): Number of processes; above 1 each loads the pipeline itself.
     batch_size (int): Documents to process, and to write, at a time.
     code_path (Optional[Path]): Python file to import first.
     use_gpu (int): GPU ID, or -1 for CPU.
     silent (bool): Whether to print nothing.
     RETURNS (Dict[str, int]): Number of `documents` in the output, of those `continued`
-        from before, and in this run of `entities`, `relations`, documents that `failed`,
-        and places `left_out`.
+        from before, of these `failed_before`, and in this run of `entities`, `relations`,
+        documents that `failed`, and places `left_out`.
     RAISES (ValueError): Where there is no document, the output is an input, or lies in
         the model's folder, or is not the beginning of what these inputs give, or not of
         this model, or the pipeline finds no relations.
@@ -131,34 +150,48 @@ def extract(
     if not n_texts:
         raise ValueError("No document in the input")
     output.parent.mkdir(parents=True, exist_ok=True)
+    texts = (text for text in read() if isinstance(text, Text))
+    done, failed = 0, set()
+    # Also to see, before the work begins, that it can be written.
     with output.open("a+b") as file:
-        texts = (text for text in read() if isinstance(text, Text))
-        done = 0
         if not overwrite:
             file.seek(0)
-            done, texts = _skip_done(file, texts, output, mark)
-        counts = dict(documents=done, continued=done, entities=0, relations=0, failed=0)
-        build = partial(Annotator, model, use_gpu, code_path)
-        batches = _batch(texts, batch_size)
-        with tqdm(
-            total=n_texts, initial=done, unit=" docs", bar_format=BAR, disable=silent
-        ) as bar:
-            # Nothing left to do needs no pipeline.
-            for records in map_batches(build, batches, n_process) if done < n_texts else ():
-                if not counts["documents"]:
-                    # Not before: a pipeline that can't be loaded leaves what was there.
-                    file.truncate(0)
-                file.writelines(_dump({**mark, **record}) + b"\n" for record in records)
-                file.flush()
-                for record in records:
-                    counts["documents"] += 1
-                    counts["failed"] += "error" in record
-                    counts["entities"] += len(record.get("entities", ()))
-                    counts["relations"] += len(record.get("relations", ()))
-                    if "error" in record and not silent:
-                        bar.write(f"{record['source']}: {record['error']}")
-                bar.update(len(records))
-    counts["left_out"] = n_faults
+            done, failed, texts = _skip_done(file, texts, output, mark)
+    again = failed if retry_failed else set()
+    n_kept = done - len(again)
+    counts = dict(documents=n_kept, continued=n_kept, failed_before=len(failed - again))
+    counts.update(entities=0, relations=0, failed=0, left_out=n_faults)
+    build = partial(Annotator, model, use_gpu, code_path)
+    bar = tqdm(
+        total=n_texts, initial=n_kept, unit=" docs", bar_format=BAR, disable=silent
+    )
+
+    def annotate(texts: Iterable[Text]) -> Iterator[List[bytes]]:
+        for records in map_batches(build, _batch(texts, batch_size), n_process):
+            for record in records:
+                counts["documents"] += 1
+                counts["failed"] += "error" in record
+                counts["entities"] += len(record.get("entities", ()))
+                counts["relations"] += len(record.get("relations", ()))
+                if "error" in record and not silent:
+                    bar.write(f"{record['source']}: {record['error']}")
+            bar.update(len(records))
+            yield [_dump({**mark, **record}) + b"\n" for record in records]
+
+    with bar:
+        # Nothing left to do needs no pipeline.
+        if again:
+            everything = (text for text in read() if isinstance(text, Text))
+            redone = (text for i, text in enumerate(everything) if i in again)
+            # Not kept in a variable, or its pipeline would stay beside the next.
+            _replace_lines(output, again, chain.from_iterable(annotate(redone)))
+        if done < n_texts:
+            # Not before: a pipeline that can't be loaded leaves what was there.
+            mode = "ab" if done else "wb"
+            for lines in annotate(texts):
+                with output.open(mode) as file:
+                    file.writelines(lines)
+                mode = "ab"
     if not silent:
         _print_counts(counts, output)
     return counts
@@ -235,20 +268,23 @@ def _dump(record: Dict[str, Any]) -> bytes:
 
 def _skip_done(
     file: BinaryIO, texts: Iterator[Text], output: Path, mark: Dict[str, str]
-) -> Tuple[int, Iterator[Text]]:
-    """How many of the texts the file has records of, and those that remain. What was
-    written of a record in part is cut off."""
+) -> Tuple[int, Set[int], Iterator[Text]]:
+    """How many of the texts the file has records of, which of these tell of an error, by
+    their position, and the texts that remain. What was written of a record in part is cut
+    off."""
     done = end = 0
+    failed = set()
     for line in file:
         text = next(texts, None)
-        if not _is_begun(line, mark):
+        if not _is_begun(line, _begin(mark)):
             raise ValueError(
                 f"{output}:{done + 1} was written with another model or --code, with this "
                 "model before it was trained anew, or before records said with which. Give "
                 "another --output, or --overwrite to begin anew"
             )
         # A record begins with its text, whatever was found in it.
-        if text is None or not _is_begun(line, {**mark, **text._asdict()}):
+        begin = b"" if text is None else _begin({**mark, **text._asdict()})
+        if text is None or not _is_begun(line, begin):
             expected = "there is no more input" if text is None else f"comes {text.source}"
             raise ValueError(
                 f"{output}:{done + 1} is not of the same input, where {expected}. Give the "
@@ -257,16 +293,28 @@ def _skip_done(
         if not line.endswith(b"\n"):
             file.seek(end)
             file.truncate()
-            return done, chain([text], texts)
+            return done, failed, chain([text], texts)
+        if line.startswith(b', "error": ', len(begin)):
+            failed.add(done)
         end += len(line)
         done += 1
-    return done, texts
+    return done, failed, texts
 
 
-def _is_begun(line: bytes, record: Dict[str, str]) -> bool:
-    """Whether a line, which may be cut off anywhere, begins as a record does."""
-    begin = _dump(record)[:-1]
+def _begin(record: Dict[str, str]) -> bytes:
+    return _dump(record)[:-1]
+
+
+def _is_begun(line: bytes, begin: bytes) -> bool:
+    """Whether a line, which may be cut off anywhere, begins so."""
     return line[: len(begin)] == begin[: len(line)]
+
+
+def _replace_lines(path: Path, numbers: Collection[int], lines: Iterator[bytes]) -> None:
+    """Put other lines in place of those of a file that have these numbers, from 0."""
+    with replace_whole(path) as part, path.open("rb") as old, part.open("wb") as new:
+        for number, line in enumerate(old):
+            new.write(next(lines) if number in numbers else line)
 
 
 def _batch(texts: Iterable[Text], size: int) -> Iterator[List[Text]]:
@@ -285,14 +333,17 @@ def _batch(texts: Iterable[Text], size: int) -> Iterator[List[Text]]:
 def _print_counts(counts: Dict[str, int], output: Path) -> None:
     if counts["left_out"]:
         msg.warn(f"Left out: {counts['left_out']} places in the input, told above")
-    if counts["failed"] == counts["documents"] - counts["continued"] > 0:
-        msg.fail("The pipeline failed on every document", exits=1)
+    if counts["failed"] + counts["failed_before"] == counts["documents"] > 0:
+        advice = RETRY if counts["failed_before"] else None
+        msg.fail("The pipeline failed on every document", advice, exits=1)
     if counts["failed"]:
         msg.warn(f"Failed on: {counts['failed']} documents, told above and in the output")
     if counts["continued"]:
         msg.info(f"Documents that were there already: {counts['continued']}")
     elif not counts["entities"]:
         msg.warn("No entities found", "Has the pipeline a component that finds them?")
+    if counts["failed_before"]:
+        msg.warn(f"Failed on before: {counts['failed_before']} of these documents", RETRY)
     msg.good(
         f"Documents in {output}: {counts['documents']}, with {counts['relations']} new "
         f"relations of {counts['entities']} new entities"

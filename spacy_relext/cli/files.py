@@ -1,5 +1,6 @@
 """What the commands have in common in how they treat files."""
 
+import json
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Callable, Iterable, Iterator, List, Optional
 from spacy.language import Language
 from spacy.training import Example
 from spacy.training.corpus import walk_corpus
+from wasabi import msg
 
 from ..corpus import read_doc_bin
 
@@ -80,6 +82,21 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def warn_of_failed(inputs: Iterable[Path]) -> None:
+    """Warn of documents without a record, as the pipeline failed on them.
+
+    inputs (Iterable[Path]): What `load_records` read. What is no such file is passed over.
+    """
+    n_failed = 0
+    for path in inputs:
+        # A pipe can't be read again.
+        if path.suffix != ".spacy" and path.is_file():
+            with path.open("rb") as file:
+                n_failed += sum(b'"error"' in x and "error" in json.loads(x) for x in file)
+    if n_failed:
+        msg.warn(f"Documents left out, as the pipeline failed on them: {n_failed:,}")
 
 
 def load_examples(

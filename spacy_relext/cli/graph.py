@@ -14,7 +14,7 @@ from ..graph import build_network, build_rdf, get_edges, write_csv, write_graphm
 from ..iri import PREFIXES
 from ..records import Record, load_records
 from . import relext
-from .files import check_apart, replace_whole
+from .files import check_apart, replace_whole, warn_of_failed
 
 
 class Format(str, Enum):
@@ -54,6 +54,7 @@ def graph_cli(
         )
     except (ImportError, ValueError, OSError) as error:
         msg.fail("No graph built", str(error), exits=1)
+    warn_of_failed(inputs)
     msg.good(f"Graph in {output}: {found}")
 
 

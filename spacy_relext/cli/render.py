@@ -14,7 +14,7 @@ from ..records import OVERLAPPING, as_doc, load_records
 from ..relation import get_relations
 from ..visual import render
 from . import relext
-from .files import check_apart, replace_whole
+from .files import check_apart, replace_whole, warn_of_failed
 
 
 @relext.command("render")
@@ -47,6 +47,7 @@ def render_cli(
         )
     except (ValueError, OSError) as error:
         msg.fail("No page written", str(error), exits=1)
+    warn_of_failed(inputs)
     if n_left:
         msg.warn(f"{n_left:,} more documents are left out; --limit 0 shows all")
     msg.good(f"Page in {output}: {n_docs:,} documents")

@@ -12,6 +12,7 @@ from spacy.cli import app
 from typer.testing import CliRunner
 
 import spacy_relext.cli  # noqa: F401
+from spacy_relext.records import as_record
 
 from ..test_extractor import DATA, make_examples, make_nlp
 from ..test_transformer import make_nlp as make_transformer_nlp
@@ -217,6 +218,81 @@ def test_what_is_there_stays_where_nothing_works(case, message, model, texts, tm
     result = extract(*options)
     assert result.exit_code == 1 and message in " ".join(result.output.split())
     assert output.read_bytes() == b"what was there\n"
+
+
+@pytest.fixture
+def fail_on(monkeypatch):
+    """Has the pipeline fail on texts that contain any of these."""
+
+    def patch(*parts):
+        def fail(doc, **options):
+            if any(part in doc.text for part in parts):
+                raise MemoryError("this time")
+            return as_record(doc, **options)
+
+        monkeypatch.setattr("spacy_relext.cli.extract.as_record", fail)
+
+    return patch
+
+
+def list_failed(path):
+    return [record["id"] for record in read(path) if "error" in record]
+
+
+def test_documents_that_failed_before(model, texts, tmp_path, fail_on):
+    """They are told again, and done again where that is asked for, each in its place."""
+    whole, output = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
+    # A score may be another in its last digit in a batch of another size.
+    options = (model, texts, "--batch-size", 1, "--output")
+    assert extract(*options, whole).exit_code == 0
+    fail_on("met Bob 7 times", "met Bob 58 times", "met Bob 59 times")
+    result = extract(*options, output)
+    assert result.exit_code == 0 and "Failed on: 3 documents" in result.output
+    # As if it had been interrupted in one of them.
+    output.write_bytes(output.read_bytes()[:-5])
+    fail_on("met Bob 58 times")
+    result = extract(*options, output)
+    assert result.exit_code == 0 and list_failed(output) == ["t7", "t58"]
+    assert "already: 59" in result.output and "--retry-failed" in result.output
+    assert "Failed on before: 2 of these documents" in result.output
+    # And once more, where it is to go on as well.
+    output.write_bytes(b"".join(output.read_bytes().splitlines(keepends=True)[:-1]))
+    result = extract(*options, output, "--retry-failed")
+    assert result.exit_code == 0 and list_failed(output) == ["t58"]
+    assert "already: 57" in result.output and "before" not in result.output
+    fail_on()
+    result = extract(*options, output, "--retry-failed")
+    assert result.exit_code == 0 and "Failed" not in result.output
+    assert output.read_bytes() == whole.read_bytes()
+    assert {x.name for x in tmp_path.iterdir()} == {x.name for x in (texts, whole, output)}
+
+
+def test_what_failed_stays_where_it_cannot_be_done_again(
+    model, texts, tmp_path, fail_on, monkeypatch
+):
+    output = tmp_path / "out.jsonl"
+    fail_on("7 times")
+    assert extract(model, texts, "--output", output).exit_code == 0
+    before = output.read_bytes()
+    monkeypatch.setattr("spacy.util.load_model", None)
+    extract(model, texts, "--output", output, "--retry-failed")
+    assert output.read_bytes() == before
+
+
+def test_every_document_failed(model, texts, tmp_path, fail_on):
+    """Also where nothing is left to do, or of what is left nothing failed."""
+    output = tmp_path / "out.jsonl"
+    fail_on("met")
+    options = (model, texts, "--output", output)
+    for advice in (False, True):
+        result = extract(*options)
+        assert result.exit_code == 1 and "failed on every document" in result.output
+        assert ("--retry-failed" in result.output) == advice
+    output.write_bytes(b"".join(output.read_bytes().splitlines(keepends=True)[:-1]))
+    fail_on()
+    assert extract(*options).exit_code == 0
+    assert extract(*options, "--retry-failed").exit_code == 0
+    assert not list_failed(output)
 
 
 def test_input_is_not_written_over(model, texts):

@@ -135,6 +135,15 @@ def test_no_record(records, format):
     assert "out.jsonl:2: no record" in "".join(result.output.split("\n"))
 
 
+def test_documents_without_a_record_are_told(records):
+    assert "left out" not in graph(records, "--format", "csv").output
+    error = json.dumps({"id": "x", "text": "An \"error\".", "error": "MemoryError: "})
+    records.write_text(f"{records.read_text().strip()}\n{error}\n{error}")
+    result = graph(records, "--format", "csv")
+    assert result.exit_code == 0
+    assert "Documents left out, as the pipeline failed on them: 2" in result.output
+
+
 @pytest.mark.parametrize("format", ["ttl", "graphml", "csv"])
 def test_full_disk(records, format, small_disk):
     """The graph of before stays, and the error says which could not be written."""

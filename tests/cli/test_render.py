@@ -129,6 +129,16 @@ def test_input_is_not_written_over(records, tmp_path):
     assert "cannot be input and output" in " ".join(result.output.split())
 
 
+def test_documents_without_a_record_are_told(records):
+    command = ["relext", "render", str(records)]
+    assert "left out" not in CliRunner().invoke(app, command).output
+    error = json.dumps({"id": "x", "text": "An \"error\".", "error": "MemoryError: "})
+    records.write_text(f"{records.read_text()}\n{error}\n{error}")
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0
+    assert "Documents left out, as the pipeline failed on them: 2" in result.output
+
+
 def test_full_disk(records, tmp_path, small_disk):
     """The page of before stays, and the error says which could not be written."""
     output = tmp_path / "page.html"
