@@ -33,7 +33,7 @@ from ..records import as_record
 from ..texts import Fault, Text, read_texts
 from ..workers import map_batches
 from . import relext
-from .files import check_apart, replace_whole
+from .files import WriteError, check_apart, replace_whole, tell_output
 from .fingerprint import find_folder, get_fingerprint
 
 # A batch ends with the document that reaches this, in characters.
@@ -89,6 +89,12 @@ def extract_cli(
             "A process was ended from outside",
             "Was there too little memory? What is done is kept: run the same command "
             "again, with a smaller --n-process or --batch-size.",
+            exits=1,
+        )
+    except WriteError as error:
+        msg.fail(
+            "The output can't be written",
+            f"{error}. What was written stays: run the same command again, and it goes on.",
             exits=1,
         )
     except (ValueError, OSError) as error:
@@ -189,7 +195,7 @@ def extract(
             # Not before: a pipeline that can't be loaded leaves what was there.
             mode = "ab" if done else "wb"
             for lines in annotate(texts):
-                with output.open(mode) as file:
+                with tell_output(output), output.open(mode) as file:
                     file.writelines(lines)
                 mode = "ab"
     if not silent:

@@ -295,6 +295,20 @@ def test_every_document_failed(model, texts, tmp_path, fail_on):
     assert not list_failed(output)
 
 
+def test_full_disk(model, texts, tmp_path, small_disk):
+    """What was written stays, and the same command goes on."""
+    output = tmp_path / "out.jsonl"
+    options = (model, texts, "--output", output, "--batch-size", 1)
+    with small_disk(5000):
+        result = extract(*options)
+    assert result.exit_code == 1 and 0 < output.stat().st_size <= 5000
+    told = " ".join(result.output.split())
+    assert "The output can't be written" in told and "What was written stays" in told
+    assert str(output) in told and "No relations" not in told
+    assert extract(*options).exit_code == 0
+    assert [record["id"] for record in read(output)] == [f"t{i}" for i in range(N_TEXTS)]
+
+
 def test_input_is_not_written_over(model, texts):
     before = texts.read_bytes()
     result = extract(model, texts, "--output", texts, "--overwrite")
