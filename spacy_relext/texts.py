@@ -17,6 +17,8 @@ READ_ONLY = f"files that end in {', '.join(READ)} are"
 
 BOM = "\ufeff"
 
+QUOTING = "Is a quotation mark not closed, or one within a text not doubled?"
+
 # Longest document, in characters; so many times as many bytes is the longest line of one,
 # with all that stands beside the text. A quotation mark that is never closed, or a file
 # without line breaks, would otherwise take all the rest of a file into memory.
@@ -181,13 +183,16 @@ def _read_table(path: Path, text_field: str, id_field: str) -> Iterator[Union[Te
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         header = None
         while True:
-            source = f"{path.as_posix()}:{reader.line_num + 1}"
+            first = reader.line_num + 1
+            source = f"{path.as_posix()}:{first}"
             try:
                 row = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                yield Fault(source, f"no row of a table: {error}")
+                # It reads on for the end of a quotation, and all that is lost.
+                last = f"-{reader.line_num}" if reader.line_num > first else ""
+                yield Fault(f"{source}{last}", f"no row of a table: {error}. {QUOTING}")
                 continue
             if not any(row):
                 continue

@@ -106,6 +106,8 @@ BAD = [
     ("a.csv", b"text\n\xe4\n", "a.csv:2", "broken UTF-8"),
     ("a.csv", 'text\n"One', "a.csv:2", "no row"),
     ("a.csv", 'text\n"One" and two', "a.csv:2", "no row"),
+    ("a.tsv", 'text\n"One\nTwo\nso-called "three"\n', "a.tsv:2-4", "mark not closed"),
+    ("a.csv", 'text\n"One\r\nTwo\r\n', "a.csv:2-3", "mark not closed"),
 ]
 
 
