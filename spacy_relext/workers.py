@@ -1,6 +1,7 @@
 """Work spread over processes that never hang."""
 
 import os
+import pickle
 import signal
 from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -66,9 +67,24 @@ def _start(build: Callable[[], Callable], n_process: int) -> None:
 def _work(batch: Batch) -> Result:
     # Not in `_start`: what goes wrong there would reach nobody.
     global _function
-    if _function is None:
-        _function = _build()
-    return _function(batch)
+    try:
+        if _function is None:
+            _function = _build()
+        return _function(batch)
+    except Exception as error:
+        if _is_portable(error):
+            raise
+        kinds = (kind for kind in (ValueError, OSError) if isinstance(error, kind))
+        raise next(kinds, RuntimeError)(str(error)) from error
+
+
+def _is_portable(error: Exception) -> bool:
+    """Whether it would reach the parent as it is. One that can't be unpickled ends the
+    pool, as if a worker had been killed."""
+    try:
+        return str(pickle.loads(pickle.dumps(error))) == str(error)
+    except Exception:
+        return False
 
 
 def _end_with_parent() -> None:

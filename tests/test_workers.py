@@ -1,6 +1,7 @@
 import os
 import signal
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from itertools import count, islice
 
 import pytest
@@ -53,6 +54,38 @@ def test_what_goes_wrong_in_a_worker_is_told():
     assert next(results) == 2
     with pytest.raises(ValueError, match="not this one"):
         next(results)
+
+
+class Unpicklable(ValueError):
+    """As spaCy's errors in a config."""
+
+    def __init__(self, *, title):
+        super().__init__(f"told of {title}")
+
+
+class Changing(OSError):
+    """It would be told twice."""
+
+    def __init__(self, title):
+        super().__init__(f"told of {title}")
+
+
+class OtherUnpicklable(Exception):
+    def __init__(self, *, title):
+        super().__init__(f"told of {title}")
+
+
+def fail_with(error):
+    raise error(title="a config")
+
+
+@pytest.mark.parametrize(
+    "error, kind",
+    [(Unpicklable, ValueError), (Changing, OSError), (OtherUnpicklable, RuntimeError)],
+)
+def test_errors_that_cannot_be_pickled_are_told_too(error, kind):
+    with pytest.raises(kind, match="^told of a config$"):
+        list(map_batches(partial(fail_with, error), [1, 2, 3], 2))
 
 
 def test_a_worker_that_is_killed_ends_the_work():
