@@ -6,7 +6,17 @@ import os
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import Any, Collection, Iterable, Iterator, NamedTuple, Optional, Tuple, Union
+from typing import (
+    Any,
+    Collection,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Tuple,
+    Union,
+)
 
 # By how a file ends: what separates its columns, or how its texts lie in it.
 COLUMNS = {".csv": ",", ".tsv": "\t"}
@@ -81,29 +91,45 @@ def read_texts(
             if empty:
                 yield Fault(path.as_posix(), "no document in it")
         except OSError as error:
-            yield Fault(path.as_posix(), f"cannot be read: {error.strerror}")
+            yield Fault(path.as_posix(), _tell_unreadable(error))
 
 
 def _find_files(
     paths: Iterable[Path], leave_out: Optional[Path]
 ) -> Iterator[Union[Path, Fault]]:
     for path in paths:
-        if not path.is_dir():
-            readable = path.suffix.lower() in READ
-            yield path if readable else Fault(path.as_posix(), f"not read: {READ_ONLY}")
-            continue
-        for folder, folders, names in os.walk(path):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            others = Counter()
-            for name in sorted(name for name in names if not name.startswith(".")):
-                file = Path(folder, name)
-                if file.suffix.lower() not in READ:
-                    others[file.suffix or name] += 1
-                elif leave_out is None or not _is_same(file, leave_out):
-                    yield file
-            if others:
-                kinds = ", ".join(f"{kind} ({n})" for kind, n in sorted(others.items()))
-                yield Fault(Path(folder).as_posix(), f"not read: {kinds}; {READ_ONLY}")
+        if path.is_dir():
+            empty = True
+            for found in _search(path, leave_out):
+                empty = False
+                yield found
+            if empty:
+                yield Fault(path.as_posix(), "no file to read in it")
+        elif path.suffix.lower() in READ:
+            yield path
+        else:
+            yield Fault(path.as_posix(), f"not read: {READ_ONLY}")
+
+
+def _search(path: Path, leave_out: Optional[Path]) -> Iterator[Union[Path, Fault]]:
+    errors: List[OSError] = []
+    for folder, folders, names in os.walk(path, onerror=errors.append):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for link in filter(Path.is_symlink, (Path(folder, name) for name in folders)):
+            reason = "not read: a link to a folder, to be given as an input itself"
+            yield Fault(link.as_posix(), reason)
+        others = Counter()
+        for name in sorted(name for name in names if not name.startswith(".")):
+            file = Path(folder, name)
+            if file.suffix.lower() not in READ:
+                others[file.suffix or name] += 1
+            elif leave_out is None or not _is_same(file, leave_out):
+                yield file
+        if others:
+            kinds = ", ".join(f"{kind} ({n})" for kind, n in sorted(others.items()))
+            yield Fault(Path(folder).as_posix(), f"not read: {kinds}; {READ_ONLY}")
+    for error in errors:
+        yield Fault(Path(error.filename).as_posix(), _tell_unreadable(error))
 
 
 def _is_same(path: Path, other: Path) -> bool:
@@ -245,6 +271,10 @@ def _check(text: Text) -> Union[Text, Fault]:
 def _get_id(found: Any, source: str) -> str:
     is_id = isinstance(found, (str, int)) and not isinstance(found, bool)
     return str(found) if is_id and found != "" else source
+
+
+def _tell_unreadable(error: OSError) -> str:
+    return f"cannot be read: {error.strerror}"
 
 
 def _tell_broken(error: UnicodeDecodeError) -> str:

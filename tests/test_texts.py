@@ -1,4 +1,6 @@
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -80,6 +82,26 @@ def test_directories_are_searched_in_the_same_order_each_time(folder):
     found = read(path.relative_to(folder), leave_out=folder / "d/a/out.jsonl")
     assert [text.source for text in found] == ["d/b.txt", "d/c.csv:2", "d/a/2.jsonl:1", "d/a"]
     assert isinstance(found[-1], Fault) and ".ann (1)" in found[-1].reason
+
+
+def test_folders_that_are_not_searched_are_told(folder):
+    for name in ("d/a.txt", "d/gone/b.txt", "real/c.txt", "e/.hidden.txt", "out/o.txt"):
+        write(folder, name, "t")
+    (folder / "d" / "link").symlink_to(folder / "real")
+    paths = map(Path, ("d", "e", "out"))
+    found = read_texts(paths, leave_out=folder / "out" / "o.txt")
+    link = next(found)
+    assert (link.source, link.reason[:18]) == ("d/link", "not read: a link t")
+    assert next(found) == Text("d/a.txt", "d/a.txt", "t")
+    # It was seen, but not searched yet.
+    shutil.rmtree(folder / "d" / "gone")
+    assert list(found) == [
+        Fault("d/gone", "cannot be read: No such file or directory"),
+        Fault("e", "no file to read in it"),
+        Fault("out", "no file to read in it"),
+    ]
+    # But a link that is given is.
+    assert [text.source for text in read(Path("d", "link"))] == ["d/link/c.txt"]
 
 
 BAD = [
