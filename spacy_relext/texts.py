@@ -12,6 +12,7 @@ from typing import (
     Iterable,
     Iterator,
     List,
+    Mapping,
     NamedTuple,
     Optional,
     Tuple,
@@ -52,23 +53,35 @@ class Fault(NamedTuple):
     reason: str
 
 
+class Note(NamedTuple):
+    """What was read, but perhaps not as it was meant: where, and why."""
+
+    source: str
+    reason: str
+
+
+Found = Union[Text, Fault, Note]
+
+
 def read_texts(
     paths: Iterable[Path],
     *,
     lines: bool = False,
     text_field: str = "text",
-    id_field: str = "id",
+    id_field: Optional[str] = None,
     leave_out: Optional[Path] = None,
-) -> Iterator[Union[Text, Fault]]:
+) -> Iterator[Found]:
     """Read documents, in an order that is the same each time. A plain text file is one
     document; a JSON object on a line, or a row of a table, is one too.
 
     paths (Iterable[Path]): Files, and directories to be searched for files.
     lines (bool): Whether each line of a plain text file is a document.
     text_field (str): Where the text is in JSON objects and tables.
-    id_field (str): Where the id of the document is, if it has one.
+    id_field (Optional[str]): Where the id of the document is, if it has one: a string or
+        a whole number. None for "id", which a file need not have.
     leave_out (Optional[Path]): A file that is not to be read from a directory.
-    YIELDS (Union[Text, Fault]): The documents, and what is none, each where it stands.
+    YIELDS (Found): The documents, and what is none, each where it stands; notes at the
+        end of the file that they are of.
     """
     for path in _find_files(paths, leave_out):
         if isinstance(path, Fault):
@@ -76,10 +89,11 @@ def read_texts(
             continue
         suffix = path.suffix.lower()
         try:
+            ids = _Ids(id_field)
             if suffix in JSON_LINES:
-                found = _read_json_lines(path, text_field, id_field)
+                found = _read_json_lines(path, text_field, ids)
             elif suffix in COLUMNS:
-                found = _read_table(path, text_field, id_field)
+                found = _read_table(path, text_field, ids)
             elif lines:
                 found = _read_lines(path)
             else:
@@ -90,8 +104,47 @@ def read_texts(
                 yield _check(text) if isinstance(text, Text) else text
             if empty:
                 yield Fault(path.as_posix(), "no document in it")
+            yield from ids.tell(path)
         except OSError as error:
             yield Fault(path.as_posix(), _tell_unreadable(error))
+
+
+class _Ids:
+    """Finds the ids of a file's documents, and what is wrong with them."""
+
+    def __init__(self, field: Optional[str]):
+        self.field = "id" if field is None else field
+        self._must_be = field is not None
+        self._n_docs = self._n_given = self._n_bad = 0
+        self._first_bad = ""
+
+    def get(self, fields: Mapping[str, Any], source: str) -> str:
+        """The id of a document: its source where it has none of its own."""
+        found = fields.get(self.field)
+        self._n_docs += 1
+        if found is None or found == "":
+            return source
+        self._n_given += 1
+        # As pandas writes all of them where one is missing.
+        if isinstance(found, float) and found.is_integer():
+            return str(int(found))
+        if isinstance(found, (str, int)) and not isinstance(found, bool):
+            return str(found)
+        self._n_bad += 1
+        self._first_bad = self._first_bad or f"{_shorten(json.dumps(found))} at {source}"
+        return source
+
+    def tell(self, path: Path) -> Iterator[Note]:
+        """Notes on a file, once all its documents are read."""
+        if self._n_bad:
+            yield Note(
+                path.as_posix(),
+                f"{self._n_bad} ids that are no string or whole number, the first "
+                f"{self._first_bad}. File and line name such a document",
+            )
+        if self._must_be and self._n_docs and not self._n_given:
+            reason = f"no document has an id under {self.field!r}; file and line name it"
+            yield Note(path.as_posix(), reason)
 
 
 def _find_files(
@@ -177,7 +230,7 @@ def _read_lines(path: Path) -> Iterator[Union[Text, Fault]]:
 
 
 def _read_json_lines(
-    path: Path, text_field: str, id_field: str
+    path: Path, text_field: str, ids: _Ids
 ) -> Iterator[Union[Text, Fault]]:
     for source, line in _decode_lines(path):
         if isinstance(line, Fault):
@@ -196,10 +249,10 @@ def _read_json_lines(
                 f"no string under {text_field!r}; its fields: {_shorten(_list(found))}",
             )
         else:
-            yield Text(_get_id(found.get(id_field), source), source, found[text_field])
+            yield Text(ids.get(found, source), source, found[text_field])
 
 
-def _read_table(path: Path, text_field: str, id_field: str) -> Iterator[Union[Text, Fault]]:
+def _read_table(path: Path, text_field: str, ids: _Ids) -> Iterator[Union[Text, Fault]]:
     delimiter = COLUMNS[path.suffix.lower()]
     # Bytes that are no UTF-8 become surrogates, which `_check` finds in their row.
     options = {"encoding": "utf-8-sig", "errors": "surrogateescape", "newline": ""}
@@ -231,7 +284,7 @@ def _read_table(path: Path, text_field: str, id_field: str) -> Iterator[Union[Te
                         f"{delimiter!r}: {_shorten(_list(header))}",
                     )
                     return
-                for name in (text_field, id_field):
+                for name in (text_field, ids.field):
                     if header.count(name) > 1:
                         yield Fault(source, f"more than one column {name!r}")
                         return
@@ -249,8 +302,7 @@ def _read_table(path: Path, text_field: str, id_field: str) -> Iterator[Union[Te
                     source, f"{len(row)} columns, too few for one named {text_field!r}"
                 )
             else:
-                id_ = _get_id(fields.get(id_field), source)
-                yield Text(id_, source, fields[text_field])
+                yield Text(ids.get(fields, source), source, fields[text_field])
 
 
 def _check(text: Text) -> Union[Text, Fault]:
@@ -266,11 +318,6 @@ def _check(text: Text) -> Union[Text, Fault]:
         found = error.object[error.start]
         return Fault(text.source, f"broken UTF-8: {found!r} is no character")
     return text
-
-
-def _get_id(found: Any, source: str) -> str:
-    is_id = isinstance(found, (str, int)) and not isinstance(found, bool)
-    return str(found) if is_id and found != "" else source
 
 
 def _tell_unreadable(error: OSError) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_relext.texts import Fault, Text, read_texts
+from spacy_relext.texts import Fault, Note, Text, read_texts
 
 
 @pytest.fixture
@@ -43,11 +43,42 @@ def test_or_each_of_its_lines(folder):
 def test_json_lines(folder):
     path = write(folder, "a.jsonl", '{"text": "One", "id": "x"}\n\n{"text": "Two", "id": 7}\r\n')
     assert read(path) == [Text("x", "a.jsonl:1", "One"), Text("7", "a.jsonl:3", "Two")]
-    path = write(folder, "b.ndjson", '{"body": "One", "nr": true}\n{"body": "Two", "nr": ""}')
+    path = write(folder, "b.ndjson", '{"body": "One", "nr": 0}\n{"body": "Two", "nr": ""}')
     assert read(path, text_field="body", id_field="nr") == [
-        Text("b.ndjson:1", "b.ndjson:1", "One"),
+        Text("0", "b.ndjson:1", "One"),
         Text("b.ndjson:2", "b.ndjson:2", "Two"),
     ]
+
+
+def test_ids_that_are_none(folder):
+    """Those of pandas are, which writes 2 as 2.0 where another is missing."""
+    ids = (2.0, -7.0, None, "", 2.5, ["a"], True, float("nan"), {"a": 1})
+    lines = [json.dumps({"text": "One", "id": id_}) for id_ in ids]
+    *texts, note = read(write(folder, "a.jsonl", "\n".join(lines)))
+    others = [f"a.jsonl:{number}" for number in range(3, 10)]
+    assert [text.id for text in texts] == ["2", "-7", *others]
+    assert isinstance(note, Note) and note.source == "a.jsonl"
+    told = "5 ids that are no string or whole number, the first 2.5 at a.jsonl:5."
+    assert told in note.reason
+
+
+@pytest.mark.parametrize(
+    "name, data",
+    [
+        ("a.jsonl", '{"text": "One", "id": "x"}\n{"text": "Two", "id": "y"}'),
+        ("a.csv", "text,id\nOne,x\nTwo,y\n"),
+    ],
+)
+def test_id_field_that_no_document_has(folder, name, data):
+    """It is told once a file that has fields, and only where one was asked for."""
+    paths = [write(folder, name, data), write(folder, "b.txt", "Three")]
+    *texts, note, last = read(*paths, id_field="docid")
+    assert [text.id == text.source for text in (*texts, last)] == [True] * 3
+    assert isinstance(note, Note) and note.source == name and "'docid'" in note.reason
+    assert [text.id for text in read(*paths, id_field="id")] == ["x", "y", "b.txt"]
+    assert [text.id for text in read(*paths)] == ["x", "y", "b.txt"]
+    write(folder, name, data.replace("id", "of"))
+    assert {type(found) for found in read(*paths)} == {Text}
 
 
 @pytest.mark.parametrize("suffix, delimiter", [("csv", ","), ("tsv", "\t"), ("CSV", ",")])

@@ -16,7 +16,6 @@ from typing import (
     Optional,
     Set,
     Tuple,
-    Union,
 )
 
 import typer
@@ -30,7 +29,7 @@ from wasabi import msg
 
 from ..extractor import RelationExtractor
 from ..records import as_record
-from ..texts import Fault, Text, read_texts
+from ..texts import Fault, Found, Text, read_texts
 from ..workers import map_batches
 from . import relext
 from .files import WriteError, check_apart, replace_whole, tell_output
@@ -53,7 +52,7 @@ def extract_cli(
     output: Path = typer.Option(..., "--output", "-o", help="Output .jsonl file. Where it exists already, the run that began it is continued", dir_okay=False),
     lines: bool = typer.Option(False, "--lines", "-L", help="Each line of a plain text file is a document, instead of the whole file"),
     text_field: str = typer.Option("text", "--text-field", help="Field of .jsonl objects, or column of tables, that holds the text"),
-    id_field: str = typer.Option("id", "--id-field", help="Field or column that holds the document's id; without one it is file:line"),
+    id_field: Optional[str] = typer.Option(None, "--id-field", help="Field or column that holds the document's id, by default `id`; without one it is file:line"),
     overwrite: bool = typer.Option(False, "--overwrite", "-F", help="Begin anew where the output exists already"),
     retry_failed: bool = typer.Option(False, "--retry-failed", "-R", help="Do those documents of the output again that the pipeline failed on"),
     n_process: int = typer.Option(1, "--n-process", "-n", help="Number of processes, each with a pipeline of its own", min=1),
@@ -108,7 +107,7 @@ def extract(
     *,
     lines: bool = False,
     text_field: str = "text",
-    id_field: str = "id",
+    id_field: Optional[str] = None,
     overwrite: bool = False,
     retry_failed: bool = False,
     n_process: int = 1,
@@ -126,7 +125,8 @@ def extract(
         has as `model` what `get_fingerprint` returns.
     lines (bool): Whether each line of a plain text file is a document.
     text_field (str): Where the text is in JSON objects and tables.
-    id_field (str): Where the id of the document is, if it has one.
+    id_field (Optional[str]): Where the id of the document is, if it has one. None for
+        "id", which a file need not have.
     overwrite (bool): Whether to begin anew, instead of going on after what is there. That
         stays until the first batch is done.
     retry_failed (bool): Whether to do the documents again that the pipeline failed on
@@ -255,16 +255,14 @@ class Annotator:
         return as_record(doc, id=text.id, source=text.source, **self.options)
 
 
-def _count(texts: Iterable[Union[Text, Fault]], silent: bool) -> Tuple[int, int]:
-    """Number of documents, and of faults, which are told."""
+def _count(found: Iterable[Found], silent: bool) -> Tuple[int, int]:
+    """Number of documents, and of faults, which are told, as notes are."""
     n_texts = n_faults = 0
-    for text in texts:
-        if isinstance(text, Text):
-            n_texts += 1
-            continue
-        n_faults += 1
-        if not silent:
-            msg.warn(f"{text.source}: {text.reason}")
+    for one in found:
+        n_texts += isinstance(one, Text)
+        n_faults += isinstance(one, Fault)
+        if not isinstance(one, Text) and not silent:
+            msg.warn(f"{one.source}: {one.reason}")
     return n_texts, n_faults
 
 

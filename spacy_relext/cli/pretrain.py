@@ -148,7 +148,8 @@ def _read(
     for text in found:
         if isinstance(text, Text):
             yield text.text
-        elif not silent:
+        # Notes are on ids, with which nothing is done.
+        elif isinstance(text, Fault) and not silent:
             msg.warn(f"{text.source}: {text.reason}")
 
 

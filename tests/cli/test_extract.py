@@ -109,6 +109,16 @@ def test_bad_lines(model, texts, tmp_path):
     assert len(records) == N_TEXTS + 1 and records[-1]["text"] == "Eve met Ann."
 
 
+def test_id_field_that_no_document_has(model, texts, tmp_path):
+    """It is told, but nothing is left out."""
+    options = (model, texts, "--output", tmp_path / "out.jsonl", "--id-field", "docid")
+    result = extract(*options)
+    assert result.exit_code == 0 and "no document has an id under 'docid'" in result.output
+    assert "Left out" not in result.output
+    records = read(tmp_path / "out.jsonl")
+    assert all(record["id"] == record["source"] for record in records)
+
+
 @pytest.mark.parametrize("n_process", [1, 2])
 def test_killed_and_resumed(n_process, model, texts, tmp_path):
     whole, output = tmp_path / "whole.jsonl", tmp_path / "out.jsonl"
