@@ -13,6 +13,11 @@ def as_key(span: Span) -> Tuple[int, int, int]:
     return span.start, span.end, span.label
 
 
+def as_stored_key(span: Span) -> Tuple[int, int, int, int]:
+    """The same where two ids of a knowledge base make it two, as in stored relations."""
+    return *as_key(span), span.kb_id
+
+
 def as_linked_key(span: Span) -> Tuple[int, int, int, int, int]:
     """The same where a mention of two entities is there once for each of them."""
     return *as_key(span), span.kb_id, span.id

@@ -13,6 +13,7 @@ from typing import (
     List,
     Mapping,
     Optional,
+    Tuple,
     TypedDict,
 )
 
@@ -20,7 +21,7 @@ from spacy.tokens import Doc, Span
 from spacy.util import filter_spans, get_words_and_spaces
 from spacy.vocab import Vocab
 
-from .entities import as_key, get_entities
+from .entities import as_key, as_stored_key, get_entities
 from .relation import Relation, get_relations, set_relations
 
 # What may stand on a line of its own: a letter of a script without spaces, or all that
@@ -75,20 +76,31 @@ class Record(TypedDict):
 
 def get_mentions(
     doc: Doc, relations: Iterable[Relation], spans_keys: Collection[Optional[str]] = (None,)
-) -> List[Span]:
-    """The entities of a doc, and the heads and tails that are not among them.
+) -> Tuple[List[Span], Dict[Tuple, int]]:
+    """The entities of a doc, and the heads and tails that are not among them. Two on the
+    same tokens with the same label are two where their kb_ids are; one without a kb_id is
+    the same as one that has it.
 
     doc (Doc): The doc.
     relations (Iterable[Relation]): Its relations.
     spans_keys (Collection[Optional[str]]): Where entities are: None for `doc.ents`,
         else a group of `doc.spans`.
-    RETURNS (List[Span]): Spans that differ in bounds or label.
+    RETURNS (Tuple[List[Span], Dict[Tuple, int]]): The mentions in text order, and the
+        position among them of every span of these by its key (`entities.as_stored_key`).
     """
-    spans = [span for key in spans_keys for span in get_entities(doc, key)]
+    spans = [span for key in spans_keys for span in get_entities(doc, key, as_stored_key)]
     for relation in relations:
         spans += [relation.head, *relation.head_mentions]
         spans += [relation.tail, *relation.tail_mentions]
-    return list({as_key(span): span for span in spans}.values())
+    given = {as_stored_key(span): span for span in spans}
+    linked = {as_key(span) for span in spans if span.kb_id}
+    mentions = [x for x in given.values() if x.kb_id or as_key(x) not in linked]
+    mentions.sort(key=as_key)
+    first: Dict[Tuple, int] = {}
+    for i, span in enumerate(mentions):
+        first.setdefault(as_key(span), i)
+    own = {as_stored_key(span): i for i, span in enumerate(mentions)}
+    return mentions, {key: own.get(key, first[key[:3]]) for key in given}
 
 
 def as_record(
@@ -111,8 +123,7 @@ def as_record(
         first.
     """
     relations = get_relations(doc)
-    mentions = sorted(get_mentions(doc, relations, spans_keys), key=as_key)
-    ids = {as_key(span): i for i, span in enumerate(mentions)}
+    mentions, ids = get_mentions(doc, relations, spans_keys)
     entities: List[EntityRecord] = [
         {
             "id": i,
@@ -126,14 +137,14 @@ def as_record(
     ]
     found: List[RelationRecord] = [
         {
-            "head": ids[as_key(relation.head)],
-            "tail": ids[as_key(relation.tail)],
+            "head": ids[as_stored_key(relation.head)],
+            "tail": ids[as_stored_key(relation.tail)],
             "label": relation.label,
             "score": relation.score,
             "symmetric": relation.label in symmetric_labels,
             "sentence": _get_sentence(doc, relation),
-            "head_mentions": [ids[as_key(span)] for span in relation.head_mentions],
-            "tail_mentions": [ids[as_key(span)] for span in relation.tail_mentions],
+            "head_mentions": [ids[as_stored_key(x)] for x in relation.head_mentions],
+            "tail_mentions": [ids[as_stored_key(x)] for x in relation.tail_mentions],
             "evidence": [_as_bounds(sent) for sent in relation.evidence],
         }
         for relation in relations

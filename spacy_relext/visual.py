@@ -7,6 +7,7 @@ from typing import Collection, Dict, Iterable, Optional, Sequence, Tuple, Union
 
 from spacy.tokens import Doc
 
+from .entities import as_key
 from .filters import FILTER_STYLE, draw_filters, mark
 from .layout import LABEL, PAD, TEXT, TYPE, Arc, Row, measure, place_rows
 from .records import get_mentions, make_writable
@@ -104,7 +105,11 @@ def render(
         if not isinstance(doc, Doc):
             raise ValueError(f"render takes Doc objects, found: {type(doc)}")
     relations = [get_relations(doc) for doc in docs]
-    mentions = [get_mentions(doc, rels, (spans_key,)) for doc, rels in zip(docs, relations)]
+    mentions = [
+        # What one piece of text is said to be is drawn once, whatever it is linked to.
+        list({as_key(x): x for x in get_mentions(doc, rels, (spans_key,))[0]}.values())
+        for doc, rels in zip(docs, relations)
+    ]
     # Entity types and relation labels have one colour each throughout the page.
     types = Counter(span.label_ for group in mentions for span in group)
     labels = Counter(relation.label for group in relations for relation in group)

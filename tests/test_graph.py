@@ -124,6 +124,12 @@ def test_an_entity_is_not_its_own_other_end():
     assert find_ends(["A", "A"], [([0], [1])]) == [("A", "A")]
 
 
+def test_two_entities_of_one_mention_are_two_nodes():
+    mentions = [entity(0, "Ada", kb_id="A"), entity(1, "Ada", kb_id="B"), entity(2, "Bo")]
+    edges = get_edges([record(mentions, [relation(0, 2), relation(1, 2, score=0.8)])])
+    assert [(edge.head.kb_id, edge.score) for edge in edges] == [("A", 0.9), ("B", 0.8)]
+
+
 def test_a_part_of_the_mentions_is_no_other_entity():
     """As where a relation is given for a mention alone."""
     mentions = [entity(0, "Ada Lund"), entity(1, "Lund"), entity(2, "Bo")]

@@ -174,3 +174,49 @@ def test_load_tells_the_line_that_is_no_record(tmp_path, line):
     assert next(records) == GOOD
     with pytest.raises(ValueError, match=r"out\.jsonl:2: no record"):
         next(records)
+
+
+def make_linked_twice():
+    """A doc in which one mention is of two entities."""
+    doc = NLP("Vitamins A and B cure scurvy")
+    bounds = [(0, 4, "CHEM", "D1"), (0, 4, "CHEM", "D2"), (5, 6, "DIS", "D9")]
+    first, second, tail = (Span(doc, *x, kb_id=kb_id) for *x, kb_id in bounds)
+    doc.spans["sc"] = [first, second, tail]
+    doc._.relations = [
+        Relation(first, tail, "CURES", 0.875),
+        Relation(second, tail, "CURES", 0.75),
+        Relation(first, second, "WITH", 0.5),
+    ]
+    return doc
+
+
+def ends_of(doc):
+    return [(rel.head.kb_id_, rel.tail.kb_id_) for rel in doc._.relations]
+
+
+def test_two_ids_of_one_mention_are_two_entities():
+    doc = make_linked_twice()
+    record = as_record(doc, spans_keys=["sc"])
+    ids = {x["id"]: x["kb_id"] for x in record["entities"]}
+    assert sorted(ids.values()) == ["D1", "D2", "D9"]
+    told = [(ids[rel["head"]], ids[rel["tail"]]) for rel in record["relations"]]
+    assert told == [("D1", "D9"), ("D2", "D9"), ("D1", "D2")]
+    shown = as_doc(record, NLP.vocab)
+    assert ends_of(shown) == told
+    assert as_record(shown, spans_keys=["entities", None]) == record
+
+
+def test_an_entity_that_is_linked_in_one_place_only_is_one():
+    """As where an `entity_linker` knows of `doc.ents` alone."""
+    doc = NLP("Ada met Bo")
+    ada, bo = Span(doc, 0, 1, "P"), Span(doc, 2, 3, "P")
+    doc.spans["sc"] = [ada, bo]
+    doc._.relations = [Relation(ada, bo, "MET")]
+    doc.ents = [Span(doc, 0, 1, "P", kb_id="Q1"), bo]
+    for keys in (["sc", None], [None, "sc"]):
+        record = as_record(doc, spans_keys=keys)
+        assert [(x["text"], x["kb_id"]) for x in record["entities"]] == [
+            ("Ada", "Q1"),
+            ("Bo", ""),
+        ]
+        assert (record["relations"][0]["head"], record["relations"][0]["tail"]) == (0, 1)

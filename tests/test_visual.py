@@ -207,6 +207,18 @@ def test_spans_key(doc):
     assert len(find(render(doc, spans_key="missing"), "entity")) == 3
 
 
+def test_one_mention_of_two_entities_is_drawn_once(nlp):
+    """With the relations of both."""
+    doc = nlp("A and B cure scurvy")
+    heads = [Span(doc, 0, 3, "CHEM", kb_id=kb_id) for kb_id in ("D1", "D2")]
+    tail = Span(doc, 4, 5, "DIS")
+    doc.spans["sc"] = [*heads, tail]
+    set_relations(doc, [Relation(head, tail, "CURES") for head in heads])
+    html = render(doc, spans_key="sc")
+    assert find(html, "entity") == ["A and B (CHEM)", "scurvy (DIS)"]
+    assert len(find(html, "relation")) == 2
+
+
 def test_relation_of_an_entity_with_itself(doc):
     set_relations(doc, [Relation(doc.ents[0], doc.ents[0], "KNOWS")])
     assert len(find(render(doc), "relation")) == 1

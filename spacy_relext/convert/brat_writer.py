@@ -6,7 +6,7 @@ from typing import Set
 
 from spacy.tokens import Doc
 
-from ..entities import as_key
+from ..entities import as_stored_key
 from .brat import KB_PREFIX
 from .writers import SPACE, get_annotations
 
@@ -51,14 +51,14 @@ class BratWriter:
                 named = ":" in span.kb_id_ and not span.kb_id_.startswith(KB_PREFIX)
                 prefix = "" if named else KB_PREFIX
                 lines.append(f"N{i}\tReference T{i} {prefix}{span.kb_id_}\t{said}")
-            for attribute, value in found.attributes.get(as_key(span), ()):
+            for attribute, value in found.attributes.get(as_stored_key(span), ()):
                 n_attributes += 1
                 # One that is just there has no value.
                 said = "" if value is True else " " + " ".join(str(value).split())
                 lines.append(f"A{n_attributes}\t{_as_label(attribute)} T{i}{said}")
         for i, relation in enumerate(found.relations, 1):
             head, tail = (
-                found.ids[as_key(end)] + 1 for end in (relation.head, relation.tail)
+                found.ids[as_stored_key(end)] + 1 for end in (relation.head, relation.tail)
             )
             label = _as_label(relation.label)
             lines.append(f"R{i}\t{label} Arg1:T{head} Arg2:T{tail}")

@@ -8,7 +8,7 @@ from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
-from ..entities import as_key
+from ..entities import as_key, as_stored_key
 from ..grouping import CLUSTERS_PREFIX
 from ..relation import Relation, set_relations
 from ..user_data import ATTRIBUTES_KEY, SENTENCES_KEY, SOURCE_KEY, SYMMETRIC_KEY
@@ -141,11 +141,17 @@ class DocBuilder:
         """Put the entities in the doc. The span of each by its id, and those that stay."""
         spans: Dict[str, Span] = {}
         first: Dict[Tuple, SourceEntity] = {}
+        # In `doc.ents` no two can be on the same tokens.
+        only_ents = source.doc is None and self.options.spans_key is None
+        make_key = as_key if only_ents else as_stored_key
         for entity in source.entities:
             span = self._align(doc, source.text, entity)
-            known = first.setdefault(as_key(span), entity)
+            known = first.setdefault(make_key(span), entity)
             if known is not entity:
-                self.report.drop_entity(entity, f"the same as at '{known.place}'")
+                reason = f"the same as at '{known.place}'"
+                if known.kb_id != entity.kb_id:
+                    reason += " but for its kb_id; --spans-key keeps it"
+                self.report.drop_entity(entity, reason)
                 # Its relations hold.
                 spans[entity.id] = spans[known.id]
             else:
@@ -157,12 +163,12 @@ class DocBuilder:
         else:
             placed = _keep_spans(doc, distinct)
         if self.options.spans_key is None:
-            kept = {as_key(span) for span in placed}
+            kept = set(map(make_key, placed))
             for key, entity in first.items():
                 if key not in kept:
                     reason = "it overlaps a longer one; --spans-key keeps it"
                     self.report.drop_entity(entity, reason)
-                    for id_ in [x for x, span in spans.items() if as_key(span) == key]:
+                    for id_ in [x for x, span in spans.items() if make_key(span) == key]:
                         del spans[id_]
         else:
             _add_spans(doc, self.options.spans_key, sorted(distinct, key=as_key))
@@ -225,7 +231,7 @@ class DocBuilder:
             else:
                 head, tail = find_closest(heads, tails)
                 self.report.add(Problem(relation.place, "relation", "moved", reason))
-            if as_key(head) == as_key(tail):
+            if as_stored_key(head) == as_stored_key(tail):
                 reason = "its head is its tail"
             else:
                 key = (relation.label, head, tail, heads, tails)

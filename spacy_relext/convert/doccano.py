@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterator, List, Tuple, Union
 
 from spacy.tokens import Doc
 
-from ..entities import as_key
+from ..entities import as_stored_key
 from .read import Head, build_each, read_records
 from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
@@ -101,8 +101,8 @@ def _as_line(doc: Doc, position: int) -> Dict[str, Any]:
         "relations": [
             {
                 "id": i,
-                "from_id": found.ids[as_key(relation.head)],
-                "to_id": found.ids[as_key(relation.tail)],
+                "from_id": found.ids[as_stored_key(relation.head)],
+                "to_id": found.ids[as_stored_key(relation.tail)],
                 "type": relation.label,
             }
             for i, relation in enumerate(found.relations)

@@ -62,8 +62,8 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
         entity = SourceEntity(
             f"span {i}", start, end, label, place, text=said, kb_id=kb_id
         )
-        # Several labels may have the same tokens.
-        for key in ((start, end, label), (start, end)):
+        # Several labels may have the same tokens, and several ids too.
+        for key in ((start, end, label, kb_id), (start, end, label), (start, end)):
             ids.setdefault(key, entity.id)
         if "token_end" in span:
             ids.setdefault(span["token_end"], entity.id)
@@ -72,7 +72,8 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
     def find(relation: Dict[str, Any], end: str) -> str:
         span = relation.get(f"{end}_span") or {}
         offsets: Tuple[Any, Any] = (span.get("start"), span.get("end"))
-        for key in ((*offsets, span.get("label") or ""), offsets):
+        label, kb_id = span.get("label") or "", span.get("kb_id") or ""
+        for key in ((*offsets, label, kb_id), (*offsets, label), offsets):
             if key in ids:
                 return ids[key]
         return ids.get(relation[end]) or f"token {relation[end]}"

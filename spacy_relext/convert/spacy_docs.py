@@ -7,14 +7,25 @@ first token, spacy-llm by its position in `doc.ents`, GLiREL by its tokens.
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from spacy.lang.lex_attrs import LEX_ATTRS
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from ..corpus import read_doc_bin
-from ..entities import as_key
+from ..entities import as_stored_key
 from ..grouping import CLUSTERS_PREFIX
 from ..records import get_mentions
 from ..relation import Relation, get_relations
@@ -103,9 +114,12 @@ def get_attributes(doc: Doc, mentions: Iterable[Span]) -> Dict[Any, List[Attribu
     doc (Doc): The doc.
     mentions (Iterable[Span]): The mentions.
     RETURNS (Dict[Tuple, List[Attribute]]): Name and value of each, by the key of its
-        mention (`entities.as_key`).
+        mention (`entities.as_stored_key`); of two that differ in their kb_ids, the first.
     """
-    keys = {(x.start_char, x.end_char, x.label_): as_key(x) for x in mentions}
+    keys: Dict[Any, Any] = {}
+    for span in mentions:
+        key = span.start_char, span.end_char, span.label_
+        keys.setdefault(key, as_stored_key(span))
     attributes: Dict[Any, List[Attribute]] = {}
     for start, end, label, name, value in doc.user_data.get(ATTRIBUTES_KEY, ()):
         if (start, end, label) in keys:
@@ -133,26 +147,32 @@ def find_sentence(doc: Doc, relation: Relation) -> Optional[Bounds]:
 
 def _as_source(doc: Doc, place: str) -> SourceDoc:
     own = list(get_relations(doc))
-    mentions = get_mentions(doc, own, (None, *get_entity_groups(doc)))
+    mentions, positions = get_mentions(doc, own, (None, *get_entity_groups(doc)))
+
+    def name(span: Span) -> str:
+        return _name(mentions[positions[as_stored_key(span)]])
+
     clusters = get_clusters(doc)
     cluster_of: Dict[Bounds, str] = {}
     for key, cluster in clusters.items():
         for span in cluster:
             # Of several the first, as a span has one id; `clusters` tells all.
             cluster_of.setdefault((span.start, span.end), key)
+    entity_of: Dict[str, str] = {}
     for relation in own:
         for group in (relation.head_mentions, relation.tail_mentions):
             for span in group if len(group) > 1 else ():
-                name = f"entity of {_name(group[0])}"
-                cluster_of.setdefault((span.start, span.end), name)
+                entity_of.setdefault(name(span), f"entity of {name(group[0])}")
     attributes = get_attributes(doc, mentions)
     entities: Dict[str, SourceEntity] = {}
     ids: Dict[Bounds, str] = {}
     for span in mentions:
         entity = replace(
             _as_entity(span, place),
-            cluster=span.id_ or cluster_of.get((span.start, span.end), ""),
-            attributes=tuple(attributes.get(as_key(span), ())),
+            cluster=span.id_
+            or cluster_of.get((span.start, span.end))
+            or entity_of.get(name(span), ""),
+            attributes=tuple(attributes.get(as_stored_key(span), ())),
         )
         entities[entity.id] = entity
         ids.setdefault((span.start, span.end), entity.id)
@@ -160,13 +180,13 @@ def _as_source(doc: Doc, place: str) -> SourceDoc:
     symmetric = doc.user_data.get(SYMMETRIC_KEY, ())
     relations = [
         SourceRelation(
-            _name(r.head),
-            _name(r.tail),
+            name(r.head),
+            name(r.tail),
             r.label,
             place,
             r.score,
-            tuple(_name(span) for span in r.head_mentions),
-            tuple(_name(span) for span in r.tail_mentions),
+            tuple(map(name, r.head_mentions)),
+            tuple(map(name, r.tail_mentions)),
             tuple((sent.start_char, sent.end_char) for sent in r.evidence),
             r.label in symmetric,
             find_sentence(doc, r),
@@ -183,7 +203,8 @@ def _as_source(doc: Doc, place: str) -> SourceDoc:
         ]
         relations.extend(made)
 
-    build_each(_list_others(doc, ids), add_relations, "relation", place, problems)
+    others = _list_others(doc, ids, list(map(name, doc.ents)))
+    build_each(others, add_relations, "relation", place, problems)
     annotated = has_relations(doc) or any(_get_others(doc, x) is not None for x in OTHERS)
     for key in OTHERS:
         # They are the package's own from here on, and would be there twice.
@@ -229,13 +250,12 @@ def _get_key(name: str) -> Tuple[str, str, None, None]:
 
 
 def _list_others(
-    doc: Doc, ids: Dict[Bounds, str]
+    doc: Doc, ids: Dict[Bounds, str], ents: Sequence[str]
 ) -> Iterator[Tuple[Callable[[Any], List[Found]], Any]]:
     """What others keep in a doc, each with what makes relations of it."""
     first_tokens: Dict[int, str] = {}
     for (start, _), id in sorted(ids.items(), key=lambda item: -item[0][1]):
         first_tokens.setdefault(start, id)
-    ents = [_name(ent) for ent in doc.ents]
 
     def read_pair(item: Any) -> List[Found]:
         (head, tail), scores = item
@@ -261,5 +281,5 @@ def _list_others(
 
 
 def _name(span: Span) -> str:
-    start, end, label = as_key(span)
-    return f"tokens {start}–{end} {label}"
+    start, end, label, _ = as_stored_key(span)
+    return f"tokens {start}–{end} {label} {span.kb_id_}".rstrip()

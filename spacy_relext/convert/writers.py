@@ -19,7 +19,6 @@ from typing import (
 import srsly
 from spacy.tokens import Doc, Span
 
-from ..entities import as_key
 from ..records import get_mentions
 from ..relation import Relation, get_relations
 from ..user_data import SOURCE_KEY, has_relations
@@ -44,7 +43,8 @@ class Annotations(NamedTuple):
     mentions (List[Span]): Its entities, of `doc.ents` and of every group of spans that
         is no cluster, in text order.
     relations (List[Relation]): Its relations.
-    ids (Dict[Tuple, int]): The position of each mention by its key (`entities.as_key`).
+    ids (Dict[Tuple, int]): The position of each mention by its key
+        (`entities.as_stored_key`).
     clusters (List[List[Span]]): The mentions of each cluster, which need not be entities.
     has_relations (bool): Whether relations were annotated, also where there are none.
     attributes (Dict[Tuple, List[Attribute]]): Name and value of each attribute, by the
@@ -70,9 +70,8 @@ def get_annotations(doc: Doc) -> Annotations:
 
     relations = list(get_relations(doc))
     keys = (None, *get_entity_groups(doc))
-    mentions = sorted(get_mentions(doc, relations, keys), key=as_key)
+    mentions, ids = get_mentions(doc, relations, keys)
     name = str(doc.user_data.get(SOURCE_KEY, [""])[0])
-    ids = {as_key(span): i for i, span in enumerate(mentions)}
     clusters = list(get_clusters(doc).values())
     attributes = get_attributes(doc, mentions)
     return Annotations(

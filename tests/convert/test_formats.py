@@ -268,6 +268,37 @@ def test_what_is_written_is_read_again(name, tmp_path):
         assert kb_ids == (set() if name == "doccano" else {"Q7259"})
 
 
+@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("spans_key", ["sc", None])
+def test_one_mention_of_two_entities(name, spans_key, tmp_path):
+    """Without a group for it there is room for one of the two, which is told."""
+    doc = NLP("Vitamins A and B cure scurvy .")
+    heads = [Span(doc, 0, 4, "CHEM", kb_id=kb_id) for kb_id in ("D1", "D2")]
+    tail = Span(doc, 5, 6, "DIS", kb_id="D9")
+    doc.spans["sc"] = [*heads, tail]
+    scores = (0.75, 0.5)
+    ends = [(*both, "CURES", score) for *both, score in zip(heads, [tail] * 2, scores)]
+    doc._.relations = [Relation(*end) for end in ends]
+    doc.user_data[ATTRIBUTES_KEY] = [[0, 16, "CHEM", "negated", True]]
+    source = tmp_path / "source.spacy"
+    DocBin(docs=[doc], store_user_data=True).to_disk(source)
+    target, back = tmp_path / f"target{FORMATS[name].suffix}", tmp_path / "back.spacy"
+    first = convert(source, target, to=name, options=Options(spans_key=spans_key))
+    assert first.read["attribute"] == 1 and not first.dropped["entity"]
+    report = convert(target, back, format=name, options=Options(spans_key=spans_key))
+    (found,) = load(back)
+    linked = {"spacy", "jsonl", "brat", "prodigy"}
+    if name == "spacy" or (spans_key and name in linked):
+        assert [span.kb_id_ for span in found.spans["sc"]] == ["D1", "D2", "D9"]
+        assert sorted(r.head.kb_id_ for r in get_relations(found)) == ["D1", "D2"]
+        assert not report.dropped["entity"] and not report.dropped["relation"]
+    else:
+        assert report.dropped["entity"] == 1
+        said = str(list(report.sorts()))
+        assert ("--spans-key keeps it" in said) == (name in linked)
+        assert len(get_relations(found)) == 1
+
+
 @pytest.mark.parametrize(
     "user_data",
     [
