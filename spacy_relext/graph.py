@@ -5,7 +5,7 @@ import csv
 from collections import Counter, defaultdict
 from hashlib import sha256
 from importlib import import_module
-from itertools import chain, groupby, product
+from itertools import chain, groupby, islice, product
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from types import ModuleType
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 # The NLP Interchange Format, for pieces of text.
 NIF = "http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#"
+# How many edges of a graph that is written part by part make a part.
+EDGES_AT_ONCE = 500
 COLUMNS = (
     "head head_name head_type relation label tail tail_name tail_type symmetric score "
     "document start end sentence"
@@ -116,46 +118,37 @@ def build_rdf(
     RETURNS (rdflib.Graph): The graph.
     RAISES (ImportError): Without rdflib.
     """
-    rdflib = _require("rdflib")
     prefixes = complete_prefixes(prefixes)
-    graph, iri, literal = rdflib.Graph(), rdflib.URIRef, rdflib.Literal
-    rdf, rdfs, xsd = rdflib.RDF, rdflib.RDFS, rdflib.XSD
-    nif, relext = rdflib.Namespace(NIF), rdflib.Namespace(prefixes["relext"])
-    for name, beginning in {**prefixes, "nif": NIF}.items():
-        graph.bind(name, beginning, replace=True)
-    for edge in edges:
-        for node in (edge.head, edge.tail):
-            about = iri(node.iri)
-            graph.add((about, rdfs.label, literal(node.name)))
-            if node.type:
-                type_ = iri(make_iri(node.type, "type", prefixes))
-                graph.add((about, rdf.type, type_))
-                graph.add((type_, rdfs.label, literal(node.type)))
-            if node.kb_id:
-                graph.add((about, rdflib.DCTERMS.identifier, literal(node.kb_id)))
-        triple = iri(edge.head.iri), iri(edge.relation), iri(edge.tail.iri)
+    graph = _make_graph(prefixes)
+    for triple in chain.from_iterable(_describe(edge, prefixes) for edge in edges):
         graph.add(triple)
-        graph.add((triple[1], rdfs.label, literal(edge.label)))
-        if edge.symmetric:
-            graph.add(triple[::-1])
-            graph.add((triple[1], rdf.type, rdflib.OWL.SymmetricProperty))
-        # A piece of a text as RFC 5147 names it.
-        sentence = iri(f"{edge.document}#char={edge.start},{edge.end}")
-        graph.add((sentence, rdf.type, nif.Sentence))
-        graph.add((sentence, nif.anchorOf, literal(edge.sentence)))
-        graph.add((sentence, nif.referenceContext, iri(edge.document)))
-        for place, offset in ((nif.beginIndex, edge.start), (nif.endIndex, edge.end)):
-            value = literal(offset, datatype=xsd.nonNegativeInteger)
-            graph.add((sentence, place, value))
-        # Named after what it says, so that graphs can be put together.
-        name = sha256(" ".join((*triple, sentence)).encode("utf-8")).hexdigest()[:32]
-        statement = iri(prefixes["statement"] + name)
-        graph.add((statement, rdf.type, rdf.Statement))
-        for role, part in zip((rdf.subject, rdf.predicate, rdf.object), triple):
-            graph.add((statement, role, part))
-        graph.add((statement, relext.score, literal(edge.score, datatype=xsd.double)))
-        graph.add((statement, rdflib.PROV.wasDerivedFrom, sentence))
     return graph
+
+
+def write_rdf(
+    edges: Iterable[Edge],
+    file: TextIO,
+    format: str = "turtle",
+    prefixes: Optional[Mapping[str, str]] = None,
+) -> int:
+    """The graph as `build_rdf` makes it, written part by part: rdflib takes memory for all
+    that is in a graph, and to write it as Turtle time by the square of that. What several
+    parts say is written in each of them.
+
+    edges (Iterable[Edge]): The edges; a part of them is held in memory.
+    file (TextIO): Where to.
+    format (str): `turtle` or `nt`, that is N-Triples.
+    prefixes (Optional[Mapping[str, str]]): As they were given to `get_edges`.
+    RETURNS (int): Number of edges.
+    RAISES (ImportError): Without rdflib.
+    """
+    _require("rdflib")
+    n_edges = 0
+    edges = iter(edges)
+    while part := list(islice(edges, EDGES_AT_ONCE)):
+        file.write(build_rdf(part, prefixes).serialize(format=format))
+        n_edges += len(part)
+    return n_edges
 
 
 def build_network(edges: Iterable[Edge]) -> "networkx.MultiDiGraph":
@@ -237,6 +230,51 @@ def _list_edges(
                 end=end,
                 sentence=make_writable(text[start:end]),
             )
+
+
+def _make_graph(prefixes: Mapping[str, str]) -> "rdflib.Graph":
+    graph = _require("rdflib").Graph()
+    for name, beginning in {**prefixes, "nif": NIF}.items():
+        graph.bind(name, beginning, replace=True)
+    return graph
+
+
+def _describe(edge: Edge, prefixes: Mapping[str, str]) -> Iterator[Tuple]:
+    """What RDF says of an edge, its ends and its sentence, in triples."""
+    rdflib = _require("rdflib")
+    iri, literal = rdflib.URIRef, rdflib.Literal
+    rdf, rdfs, xsd = rdflib.RDF, rdflib.RDFS, rdflib.XSD
+    nif, relext = rdflib.Namespace(NIF), rdflib.Namespace(prefixes["relext"])
+    for node in (edge.head, edge.tail):
+        about = iri(node.iri)
+        yield about, rdfs.label, literal(node.name)
+        if node.type:
+            type_ = iri(make_iri(node.type, "type", prefixes))
+            yield about, rdf.type, type_
+            yield type_, rdfs.label, literal(node.type)
+        if node.kb_id:
+            yield about, rdflib.DCTERMS.identifier, literal(node.kb_id)
+    triple = iri(edge.head.iri), iri(edge.relation), iri(edge.tail.iri)
+    yield triple
+    yield triple[1], rdfs.label, literal(edge.label)
+    if edge.symmetric:
+        yield triple[::-1]
+        yield triple[1], rdf.type, rdflib.OWL.SymmetricProperty
+    # A piece of a text as RFC 5147 names it.
+    sentence = iri(f"{edge.document}#char={edge.start},{edge.end}")
+    yield sentence, rdf.type, nif.Sentence
+    yield sentence, nif.anchorOf, literal(edge.sentence)
+    yield sentence, nif.referenceContext, iri(edge.document)
+    for place, offset in ((nif.beginIndex, edge.start), (nif.endIndex, edge.end)):
+        yield sentence, place, literal(offset, datatype=xsd.nonNegativeInteger)
+    # Named after what it says, so that graphs can be put together.
+    name = sha256(" ".join((*triple, sentence)).encode("utf-8")).hexdigest()[:32]
+    statement = iri(prefixes["statement"] + name)
+    yield statement, rdf.type, rdf.Statement
+    for role, part in zip((rdf.subject, rdf.predicate, rdf.object), triple):
+        yield statement, role, part
+    yield statement, relext.score, literal(edge.score, datatype=xsd.double)
+    yield statement, rdflib.PROV.wasDerivedFrom, sentence
 
 
 def _pair(heads: Iterable[Node], tails: Iterable[Node]) -> List[Tuple[Node, Node]]:

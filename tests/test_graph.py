@@ -3,7 +3,14 @@ import io
 
 import pytest
 
-from spacy_relext.graph import build_network, build_rdf, get_edges, write_csv, write_graphml
+from spacy_relext.graph import (
+    build_network,
+    build_rdf,
+    get_edges,
+    write_csv,
+    write_graphml,
+    write_rdf,
+)
 
 TEXT = "Ada Lund met Bo. ada  LUND runs Acme & Sons."
 
@@ -229,6 +236,26 @@ def test_odd_names(name, tmp_path):
     rdf = build_rdf(edges)
     rdf.serialize(path, format="turtle", encoding="utf-8")
     assert len(rdflib.Graph().parse(path)) == len(rdf)
+
+
+@pytest.mark.parametrize("format", ["turtle", "nt"])
+def test_rdf_in_parts(records, format, monkeypatch):
+    """Many documents make one graph, and are never held all at once."""
+    rdflib = pytest.importorskip("rdflib")
+    monkeypatch.setattr("spacy_relext.graph.EDGES_AT_ONCE", 3)
+    many = [{**records[0], "id": f"http://a.org/{i}#b"} for i in range(8)]
+    file = io.StringIO()
+    written = []
+
+    def watch(edges):
+        for edge in edges:
+            written.append(len(file.getvalue()))
+            yield edge
+
+    assert write_rdf(watch(get_edges(many)), file, format) == 16
+    assert len(set(written)) == 6
+    found = rdflib.Graph().parse(data=file.getvalue(), format=format)
+    assert set(found) == set(build_rdf(get_edges(many)))
 
 
 def test_network(records, tmp_path):

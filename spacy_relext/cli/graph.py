@@ -10,7 +10,7 @@ from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
 import typer
 from wasabi import msg
 
-from ..graph import build_network, build_rdf, get_edges, write_csv, write_graphml
+from ..graph import build_network, get_edges, write_csv, write_graphml, write_rdf
 from ..iri import PREFIXES
 from ..records import Record, load_records
 from . import relext
@@ -18,18 +18,24 @@ from .files import check_apart, replace_whole, warn_of_failed
 
 
 class Format(str, Enum):
-    """How the graph is written: as RDF in Turtle, for graph tools, or as a table."""
+    """How the graph is written: as RDF in Turtle or N-Triples, for graph tools, or as a
+    table."""
 
     ttl = "ttl"
+    nt = "nt"
     graphml = "graphml"
     csv = "csv"
+
+
+# What rdflib calls its formats.
+RDF_NAMES = {"ttl": "turtle", "nt": "nt"}
 
 
 @relext.command("graph")
 def graph_cli(
     # fmt: off
     inputs: List[Path] = typer.Argument(..., help="Output of `spacy relext extract`", exists=True, dir_okay=False),
-    format: Format = typer.Option(Format.ttl, "--format", "-f", help="ttl (RDF, needs rdflib), graphml (needs networkx) or csv"),
+    format: Format = typer.Option(Format.ttl, "--format", "-f", help="ttl or nt (RDF, need rdflib), graphml (needs networkx) or csv"),
     output: Optional[Path] = typer.Option(None, "--output", "-o", help="Output file; by default the first input's name with the format as its end", dir_okay=False),
     prefix: List[str] = typer.Option([], "--prefix", "-p", help=f"NAME=IRI, once or more: what IRIs begin with. Names that have a default: {', '.join(PREFIXES)}"),
     min_score: float = typer.Option(0.0, "--min-score", "-s", help="Leave relations with a lower score out", min=0.0, max=1.0),
@@ -71,7 +77,7 @@ def graph(
 
     inputs (Sequence[Path]): What `spacy relext extract` wrote.
     output (Path): The file of the graph.
-    format (str): `ttl`, `graphml` or `csv`.
+    format (str): `ttl`, `nt`, `graphml` or `csv`.
     prefixes (Optional[Mapping[str, str]]): What IRIs begin with, by name.
     min_score (float): Relations with a lower score are left out.
     separator (Optional[str]): What stands between the ids of a mention of several
@@ -88,12 +94,7 @@ def graph(
         records, prefixes=prefixes, min_score=min_score, separator=separator
     )
     output.parent.mkdir(parents=True, exist_ok=True)
-    if Format(format) is Format.ttl:
-        rdf = build_rdf(edges, prefixes)
-        with replace_whole(output) as part:
-            rdf.serialize(part, format="turtle", encoding="utf-8")
-        found = f"{len(rdf)} triples"
-    elif Format(format) is Format.graphml:
+    if Format(format) is Format.graphml:
         network = build_network(edges)
         with replace_whole(output) as part:
             write_graphml(network, part)
@@ -101,7 +102,11 @@ def graph(
     else:
         with replace_whole(output) as part:
             with part.open("w", encoding="utf-8", newline="") as file:
-                found = f"{write_csv(edges, file)} edges"
+                if Format(format) is Format.csv:
+                    n_edges = write_csv(edges, file)
+                else:
+                    n_edges = write_rdf(edges, file, RDF_NAMES[format], prefixes)
+        found = f"{n_edges} edges"
     return found
 
 

@@ -40,7 +40,7 @@ def records(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("format", ["ttl", "graphml", "csv"])
+@pytest.mark.parametrize("format", ["ttl", "nt", "graphml", "csv"])
 def test_formats(records, format):
     pytest.importorskip("rdflib")
     pytest.importorskip("networkx")
@@ -121,7 +121,7 @@ def test_document_that_is_there_twice_has_the_better_scores(records, tmp_path):
         ]
 
 
-@pytest.mark.parametrize("format", ["ttl", "graphml", "csv"])
+@pytest.mark.parametrize("format", ["ttl", "nt", "graphml", "csv"])
 def test_no_record(records, format):
     """The graph of before stays."""
     pytest.importorskip("rdflib")
