@@ -25,7 +25,7 @@ from typing import (
 )
 
 from .grouping import check_separator
-from .iri import complete_prefixes, make_iri
+from .iri import complete_prefixes, make_iri, make_place_iri
 from .nodes import ROLES, Node, find_nodes
 from .records import Record, get_mention_ids, make_writable
 
@@ -260,8 +260,7 @@ def _describe(edge: Edge, prefixes: Mapping[str, str]) -> Iterator[Tuple]:
     if edge.symmetric:
         yield triple[::-1]
         yield triple[1], rdf.type, rdflib.OWL.SymmetricProperty
-    # A piece of a text as RFC 5147 names it.
-    sentence = iri(f"{edge.document}#char={edge.start},{edge.end}")
+    sentence = iri(make_place_iri(edge.document, edge.start, edge.end))
     yield sentence, rdf.type, nif.Sentence
     yield sentence, nif.anchorOf, literal(edge.sentence)
     yield sentence, nif.referenceContext, iri(edge.document)

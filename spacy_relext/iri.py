@@ -1,5 +1,6 @@
 """The IRIs of a graph: of entities, relations, types and documents."""
 
+import re
 import unicodedata
 from typing import Dict, Mapping, Optional
 from urllib.parse import quote
@@ -17,9 +18,17 @@ PREFIXES = {
 }
 # What an id begins with that is an IRI already.
 SCHEMES = ("http://", "https://", "urn:")
-# What may stand in a part of an IRI's path beside letters and digits, and what in an IRI.
+# And how it goes on: with what names a host, or else strict readers refuse all of a file.
+ADDRESS = re.compile(
+    r"urn:.|https?://(\[[0-9A-Fa-f:.]+\]|([^/?#@\[\]]*@)?[^/?#@:\[\]]+)(:[0-9]*)?([/?#]|$)",
+    re.DOTALL,
+)
+# What may stand in a part of an IRI's path beside letters and digits.
 SAFE = "-._~!$&'()*+,;=:@"
-RESERVED = SAFE + "/?#[]%"
+# What may in one place alone: an address of IPv6, and what is escaped already.
+PLACED = re.compile(
+    r"((?:(?<=^http://)|(?<=^https://))\[[0-9A-Fa-f:.]+\]|%[0-9A-Fa-f]{2})"
+)
 
 
 def complete_prefixes(prefixes: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
@@ -30,7 +39,7 @@ def complete_prefixes(prefixes: Optional[Mapping[str, str]] = None) -> Dict[str,
     RAISES (ValueError): Where one is no IRI.
     """
     for name, iri in (prefixes or {}).items():
-        if not iri.startswith(SCHEMES) or _escape(iri, RESERVED) != iri:
+        if not iri.startswith(SCHEMES) or _escape_iri(iri) != iri:
             raise ValueError(
                 f"The prefix {name!r} must be an IRI that begins with one of "
                 f"{', '.join(SCHEMES)}, found: {iri!r}"
@@ -47,8 +56,8 @@ def make_iri(name: str, kind: str, prefixes: Mapping[str, str]) -> str:
     prefixes (Mapping[str, str]): What IRIs begin with, by name.
     RETURNS (str): The IRI.
     """
-    if name.startswith(SCHEMES) and name not in SCHEMES:
-        return _escape(name, RESERVED)
+    if ADDRESS.match(name):
+        return _escape_iri(name)
     prefix, colon, rest = name.partition(":")
     if colon and prefix in prefixes:
         return prefixes[prefix] + _escape(rest, SAFE + "/")
@@ -68,9 +77,34 @@ def make_name_iri(type_: str, name: str, prefixes: Mapping[str, str]) -> str:
     return prefixes["entity"] + "/".join(parts)
 
 
+def make_place_iri(document: str, start: int, end: int) -> str:
+    """The IRI of a piece of a document, as RFC 5147 names it. Where that of the document
+    has a fragment, which there can be only one of, the place is a further part of it.
+
+    document (str): The IRI of the document.
+    start, end (int): Where the piece is, in characters.
+    RETURNS (str): The IRI.
+    """
+    return f"{document}{'&' if '#' in document else '#'}char={start},{end}"
+
+
 def _normalize(name: str) -> str:
     words = unicodedata.normalize("NFKC", name).casefold().split()
     return _escape("_".join(words), SAFE)
+
+
+def _escape_iri(iri: str) -> str:
+    main, mark, fragment = iri.partition("#")
+    return _escape_part(main) + mark + _escape_part(fragment)
+
+
+def _escape_part(text: str) -> str:
+    pieces = PLACED.split(text)
+    for i, piece in enumerate(pieces):
+        # Every second one is what is in its place.
+        if i % 2 == 0:
+            pieces[i] = _escape(piece, SAFE + "/?")
+    return "".join(pieces)
 
 
 def _escape(text: str, safe: str) -> str:
