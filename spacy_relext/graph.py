@@ -2,10 +2,10 @@
 tell the sentence they were found in."""
 
 import csv
-from collections import Counter, defaultdict
+from collections import Counter
 from hashlib import sha256
 from importlib import import_module
-from itertools import chain, groupby, islice, product
+from itertools import chain, groupby, islice, product, repeat
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from types import ModuleType
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 # The NLP Interchange Format, for pieces of text.
 NIF = "http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#"
-# How many edges of a graph that is written part by part make a part.
-EDGES_AT_ONCE = 500
+# How many edges, or names, are a part of a graph that is written part by part.
+AT_ONCE = 500
 COLUMNS = (
     "head head_name head_type relation label tail tail_name tail_type symmetric score "
     "document start end sentence"
@@ -111,7 +111,8 @@ def build_rdf(
     statement about that triple (`rdf:Statement`) with its score, derived from the
     sentence: that is what Turtle and SPARQL can say in their present versions, while a
     question that needs no evidence does not meet it. The sentence is a `nif:Sentence` with
-    its text, place and document.
+    its text, place and document. A node has the name that most of its edges show as
+    `rdfs:label`, and others as `skos:altLabel`; types and relations likewise.
 
     edges (Iterable[Edge]): The edges.
     prefixes (Optional[Mapping[str, str]]): As they were given to `get_edges`.
@@ -119,10 +120,9 @@ def build_rdf(
     RAISES (ImportError): Without rdflib.
     """
     prefixes = complete_prefixes(prefixes)
-    graph = _make_graph(prefixes)
-    for triple in chain.from_iterable(_describe(edge, prefixes) for edge in edges):
-        graph.add(triple)
-    return graph
+    shown: Counter = Counter()
+    told = chain.from_iterable(_describe(edge, prefixes, shown) for edge in edges)
+    return _collect(chain(told, _list_names(shown)), prefixes)
 
 
 def write_rdf(
@@ -133,43 +133,45 @@ def write_rdf(
 ) -> int:
     """The graph as `build_rdf` makes it, written part by part: rdflib takes memory for all
     that is in a graph, and to write it as Turtle time by the square of that. What several
-    parts say is written in each of them.
+    parts say is written in each of them, and names come last.
 
-    edges (Iterable[Edge]): The edges; a part of them is held in memory.
+    edges (Iterable[Edge]): The edges; a part of them is held in memory, and all names.
     file (TextIO): Where to.
     format (str): `turtle` or `nt`, that is N-Triples.
     prefixes (Optional[Mapping[str, str]]): As they were given to `get_edges`.
     RETURNS (int): Number of edges.
     RAISES (ImportError): Without rdflib.
     """
-    _require("rdflib")
+    prefixes = complete_prefixes(prefixes)
+    shown: Counter = Counter()
     n_edges = 0
-    edges = iter(edges)
-    while part := list(islice(edges, EDGES_AT_ONCE)):
-        file.write(build_rdf(part, prefixes).serialize(format=format))
+    for part in _cut(edges):
+        told = chain.from_iterable(_describe(edge, prefixes, shown) for edge in part)
+        file.write(_collect(told, prefixes).serialize(format=format))
         n_edges += len(part)
+    for names in _cut(_list_names(shown)):
+        file.write(_collect(names, prefixes).serialize(format=format))
     return n_edges
 
 
 def build_network(edges: Iterable[Edge]) -> "networkx.MultiDiGraph":
     """The graph as networkx has it: an edge for each sentence that tells of a relation,
     with `label`, `score` and the fields of its evidence. A node has the `name` and `type`
-    that most of its edges show, and its `kb_id`.
+    that most of its edges show, of several the first by the alphabet, and its `kb_id`.
 
     edges (Iterable[Edge]): The edges.
     RETURNS (networkx.MultiDiGraph): The graph; its nodes are named by their IRIs.
     RAISES (ImportError): Without networkx.
     """
     network = _require("networkx").MultiDiGraph()
-    shown: Dict[str, Counter] = defaultdict(Counter)
+    shown: Counter = Counter()
     for edge in edges:
-        for node in (edge.head, edge.tail):
-            shown[node.iri][node] += 1
+        shown.update((edge.head, edge.tail))
         fields = edge._asdict()
         head, tail = fields.pop("head"), fields.pop("tail")
         network.add_edge(head.iri, tail.iri, **fields)
-    for iri, nodes in shown.items():
-        fields = nodes.most_common(1)[0][0]._asdict()
+    for iri, nodes in groupby(_rank(shown), attrgetter("iri")):
+        fields = next(nodes)._asdict()
         del fields["iri"]
         network.add_node(iri, **fields)
     return network
@@ -232,31 +234,58 @@ def _list_edges(
             )
 
 
-def _make_graph(prefixes: Mapping[str, str]) -> "rdflib.Graph":
+def _cut(items: Iterable[Any]) -> Iterator[List[Any]]:
+    items = iter(items)
+    while part := list(islice(items, AT_ONCE)):
+        yield part
+
+
+def _rank(shown: Counter) -> List[Tuple]:
+    """What was shown of each IRI, by IRI, and that which was shown most first."""
+
+    def rank(found: Tuple) -> Tuple:
+        return found[0], -shown[found], found
+
+    return sorted(shown, key=rank)
+
+
+def _collect(triples: Iterable[Tuple], prefixes: Mapping[str, str]) -> "rdflib.Graph":
     graph = _require("rdflib").Graph()
     for name, beginning in {**prefixes, "nif": NIF}.items():
         graph.bind(name, beginning, replace=True)
+    for triple in triples:
+        graph.add(triple)
     return graph
 
 
-def _describe(edge: Edge, prefixes: Mapping[str, str]) -> Iterator[Tuple]:
-    """What RDF says of an edge, its ends and its sentence, in triples."""
+def _list_names(shown: Counter) -> Iterator[Tuple]:
+    """Of the names that were counted with their IRIs, triples."""
+    rdflib = _require("rdflib")
+    for iri, names in groupby(_rank(shown), itemgetter(0)):
+        properties = chain([rdflib.RDFS.label], repeat(rdflib.SKOS.altLabel))
+        for property, (_, name) in zip(properties, names):
+            yield rdflib.URIRef(iri), property, rdflib.Literal(name)
+
+
+def _describe(edge: Edge, prefixes: Mapping[str, str], shown: Counter) -> Iterator[Tuple]:
+    """What RDF says of an edge, its ends and its sentence, in triples; all but names, which
+    are counted."""
     rdflib = _require("rdflib")
     iri, literal = rdflib.URIRef, rdflib.Literal
-    rdf, rdfs, xsd = rdflib.RDF, rdflib.RDFS, rdflib.XSD
+    rdf, xsd = rdflib.RDF, rdflib.XSD
     nif, relext = rdflib.Namespace(NIF), rdflib.Namespace(prefixes["relext"])
+    shown[edge.relation, edge.label] += 1
     for node in (edge.head, edge.tail):
         about = iri(node.iri)
-        yield about, rdfs.label, literal(node.name)
+        shown[node.iri, node.name] += 1
         if node.type:
-            type_ = iri(make_iri(node.type, "type", prefixes))
-            yield about, rdf.type, type_
-            yield type_, rdfs.label, literal(node.type)
+            type_ = make_iri(node.type, "type", prefixes)
+            yield about, rdf.type, iri(type_)
+            shown[type_, node.type] += 1
         if node.kb_id:
             yield about, rdflib.DCTERMS.identifier, literal(node.kb_id)
     triple = iri(edge.head.iri), iri(edge.relation), iri(edge.tail.iri)
     yield triple
-    yield triple[1], rdfs.label, literal(edge.label)
     if edge.symmetric:
         yield triple[::-1]
         yield triple[1], rdf.type, rdflib.OWL.SymmetricProperty
