@@ -1,5 +1,5 @@
 """Records as a knowledge graph: entities merged into nodes, and relations as edges that
-tell the sentence they were found in."""
+tell the sentences they were found in."""
 
 import csv
 from collections import Counter
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 # The NLP Interchange Format, for pieces of text.
 NIF = "http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#"
+# Between the texts of sentences that tell of a relation together.
+GAP = " … "
 # How many edges, or names, are a part of a graph that is written part by part.
 AT_ONCE = 500
 COLUMNS = (
@@ -43,9 +45,18 @@ COLUMNS = (
 ).split()
 
 
+class Sentence(NamedTuple):
+    """What tells of a relation; `start` and `end` are its place in the document, in
+    characters."""
+
+    start: int
+    end: int
+    text: str
+
+
 class Edge(NamedTuple):
-    """A relation of the graph, as one sentence tells it. `relation` and `document` are
-    IRIs; `start` and `end` are the sentence's place in the document, in characters."""
+    """A relation of the graph, as one sentence tells it, or several do together.
+    `relation` and `document` are IRIs."""
 
     head: Node
     relation: str
@@ -54,9 +65,14 @@ class Edge(NamedTuple):
     symmetric: bool
     score: float
     document: str
-    start: int
-    end: int
-    sentence: str
+    sentences: Tuple[Sentence, ...]
+
+    def get_place(self) -> Dict[str, Any]:
+        """RETURNS (Dict[str, Union[int, str]]): From where to where in the document
+        `sentences` stand, as `start` and `end`, and their texts as `sentence`."""
+        start, end = self.sentences[0].start, self.sentences[-1].end
+        text = GAP.join(sentence.text for sentence in self.sentences)
+        return {"start": start, "end": end, "sentence": text}
 
 
 def get_edges(
@@ -66,9 +82,11 @@ def get_edges(
     min_score: float = 0.0,
     separator: Optional[str] = None,
 ) -> Iterator[Edge]:
-    """The edges of the graph, one for each sentence that tells of a relation. Entities
-    that are linked are one node where their id is the same; others where their type and
-    the name that is longest are, but for case, width and spaces.
+    """The edges of the graph, one for each place that tells of a relation: the sentences of
+    its evidence, or else all from the first that its mentions stand in to the last.
+
+    Entities that are linked are one node where their id is the same; others where their
+    type and the name that is longest are, but for case, width and spaces.
 
     The id of an entity is that which most of its mentions have; those of another entity
     as well count only where there are no others. Of several such ids it is the one with
@@ -86,7 +104,7 @@ def get_edges(
     separator (Optional[str]): What stands between the ids of a mention of several
         entities, as it was given to `group_by_kb_id`. None where that does not occur.
     YIELDS (Edge): The edges, those of one document by their score. Of two of one label
-        between the same nodes in one sentence there is the better one only.
+        between the same nodes in the same sentences there is the better one only.
     RAISES (ValueError): Where a prefix is no IRI, or `separator` is empty.
     """
     check_separator("get_edges", separator)
@@ -96,9 +114,8 @@ def get_edges(
         edges = chain.from_iterable(found)
         seen: Set[Tuple] = set()
         for edge in sorted(edges, key=attrgetter("score"), reverse=True):
-            # With the sentence, as texts that differ may have one id.
-            place = edge.start, edge.end, edge.sentence
-            key = edge.head.iri, edge.relation, edge.tail.iri, *place
+            # With the sentences, as texts that differ may have one id.
+            key = edge.head.iri, edge.relation, edge.tail.iri, edge.sentences
             if key not in seen:
                 seen.add(key)
                 yield edge
@@ -107,10 +124,10 @@ def get_edges(
 def build_rdf(
     edges: Iterable[Edge], prefixes: Optional[Mapping[str, str]] = None
 ) -> "rdflib.Graph":
-    """The graph as RDF. An edge is a triple, and for each sentence that tells of it a
+    """The graph as RDF. An edge is a triple, and for each place that tells of it a
     statement about that triple (`rdf:Statement`) with its score, derived from the
-    sentence: that is what Turtle and SPARQL can say in their present versions, while a
-    question that needs no evidence does not meet it. The sentence is a `nif:Sentence` with
+    sentences: that is what Turtle and SPARQL can say in their present versions, while a
+    question that needs no evidence does not meet it. A sentence is a `nif:Sentence` with
     its text, place and document. A node has the name that most of its edges show as
     `rdfs:label`, and others as `skos:altLabel`; types and relations likewise.
 
@@ -155,8 +172,8 @@ def write_rdf(
 
 
 def build_network(edges: Iterable[Edge]) -> "networkx.MultiDiGraph":
-    """The graph as networkx has it: an edge for each sentence that tells of a relation,
-    with `label`, `score` and the fields of its evidence. A node has the `name` and `type`
+    """The graph as networkx has it: an edge for each place that tells of a relation, with
+    `label`, `score` and the place. A node has the `name` and `type`
     that most of its edges show, of several the first by the alphabet, and its `kb_id`.
 
     edges (Iterable[Edge]): The edges.
@@ -168,8 +185,9 @@ def build_network(edges: Iterable[Edge]) -> "networkx.MultiDiGraph":
     for edge in edges:
         shown.update((edge.head, edge.tail))
         fields = edge._asdict()
-        head, tail = fields.pop("head"), fields.pop("tail")
-        network.add_edge(head.iri, tail.iri, **fields)
+        for name in (*ROLES, "sentences"):
+            del fields[name]
+        network.add_edge(edge.head.iri, edge.tail.iri, **fields, **edge.get_place())
     for iri, nodes in groupby(_rank(shown), attrgetter("iri")):
         fields = next(nodes)._asdict()
         del fields["iri"]
@@ -187,7 +205,7 @@ def write_graphml(network: "networkx.MultiDiGraph", path: Path) -> None:
 
 
 def write_csv(edges: Iterable[Edge], file: TextIO) -> int:
-    """The edges as a table, a row for each sentence that tells of a relation.
+    """The edges as a table, a row for each place that tells of a relation.
 
     edges (Iterable[Edge]): The edges; none is held in memory.
     file (TextIO): Where to, opened with `newline=""`.
@@ -197,7 +215,7 @@ def write_csv(edges: Iterable[Edge], file: TextIO) -> int:
     writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
     writer.writeheader()
     for edge in edges:
-        row: Dict[str, Any] = edge._asdict()
+        row: Dict[str, Any] = {**edge._asdict(), **edge.get_place()}
         for role in ROLES:
             node = row[role]
             row.update({role: node.iri, f"{role}_name": node.name, f"{role}_type": node.type})
@@ -215,7 +233,9 @@ def _list_edges(
         if rel["score"] < min_score:
             continue
         iri = make_iri(rel["label"], "relation", prefixes)
-        start, end = rel["sentence"]["start"], rel["sentence"]["end"]
+        told = rel.get("evidence") or [rel["sentence"]]
+        places = sorted({(place["start"], place["end"]) for place in told})
+        sentences = tuple(Sentence(*x, make_writable(text[slice(*x)])) for x in places)
         heads, tails = (nodes[frozenset(get_mention_ids(rel, role))] for role in ROLES)
         for head, tail in _pair(heads, tails):
             if rel["symmetric"] and tail.iri < head.iri:
@@ -228,9 +248,7 @@ def _list_edges(
                 symmetric=rel["symmetric"],
                 score=rel["score"],
                 document=document,
-                start=start,
-                end=end,
-                sentence=make_writable(text[start:end]),
+                sentences=sentences,
             )
 
 
@@ -268,8 +286,8 @@ def _list_names(shown: Counter) -> Iterator[Tuple]:
 
 
 def _describe(edge: Edge, prefixes: Mapping[str, str], shown: Counter) -> Iterator[Tuple]:
-    """What RDF says of an edge, its ends and its sentence, in triples; all but names, which
-    are counted."""
+    """What RDF says of an edge, its ends and its sentences, in triples; all but names,
+    which are counted."""
     rdflib = _require("rdflib")
     iri, literal = rdflib.URIRef, rdflib.Literal
     rdf, xsd = rdflib.RDF, rdflib.XSD
@@ -289,20 +307,23 @@ def _describe(edge: Edge, prefixes: Mapping[str, str], shown: Counter) -> Iterat
     if edge.symmetric:
         yield triple[::-1]
         yield triple[1], rdf.type, rdflib.OWL.SymmetricProperty
-    sentence = iri(make_place_iri(edge.document, edge.start, edge.end))
-    yield sentence, rdf.type, nif.Sentence
-    yield sentence, nif.anchorOf, literal(edge.sentence)
-    yield sentence, nif.referenceContext, iri(edge.document)
-    for place, offset in ((nif.beginIndex, edge.start), (nif.endIndex, edge.end)):
-        yield sentence, place, literal(offset, datatype=xsd.nonNegativeInteger)
+    sentences = []
+    for start, end, text in edge.sentences:
+        sentences.append(iri(make_place_iri(edge.document, start, end)))
+        yield sentences[-1], rdf.type, nif.Sentence
+        yield sentences[-1], nif.anchorOf, literal(text)
+        yield sentences[-1], nif.referenceContext, iri(edge.document)
+        for place, offset in ((nif.beginIndex, start), (nif.endIndex, end)):
+            yield sentences[-1], place, literal(offset, datatype=xsd.nonNegativeInteger)
     # Named after what it says, so that graphs can be put together.
-    name = sha256(" ".join((*triple, sentence)).encode("utf-8")).hexdigest()[:32]
+    name = sha256(" ".join((*triple, *sentences)).encode("utf-8")).hexdigest()[:32]
     statement = iri(prefixes["statement"] + name)
     yield statement, rdf.type, rdf.Statement
     for role, part in zip((rdf.subject, rdf.predicate, rdf.object), triple):
         yield statement, role, part
     yield statement, relext.score, literal(edge.score, datatype=xsd.double)
-    yield statement, rdflib.PROV.wasDerivedFrom, sentence
+    for sentence in sentences:
+        yield statement, rdflib.PROV.wasDerivedFrom, sentence
 
 
 def _pair(heads: Iterable[Node], tails: Iterable[Node]) -> List[Tuple[Node, Node]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from spacy_relext.graph import (
+    NIF,
     build_network,
     build_rdf,
     get_edges,
@@ -50,7 +51,8 @@ def test_names_are_merged(records):
     met, runs = get_edges(records)
     assert met.head.iri == runs.head.iri == "https://example.org/entity/person/ada_lund"
     assert runs.tail.iri == "https://example.org/entity/org/acme_&_sons"
-    assert (met.sentence, runs.sentence) == (TEXT[:16], TEXT[17:])
+    assert met.sentences == ((0, 16, TEXT[:16]),)
+    assert runs.sentences == ((17, 44, TEXT[17:]),)
     assert met.document == "https://example.org/document/doc%201"
 
 
@@ -299,6 +301,30 @@ def test_csv(records):
     met, runs = csv.DictReader(io.StringIO(file.getvalue()))
     assert (met["head_name"], met["label"], met["tail_name"]) == ("Ada Lund", "MET", "Bo")
     assert (runs["score"], runs["sentence"]) == ("0.6", TEXT[17:])
+
+
+def test_evidence(records, tmp_path):
+    """In place of all that stands between, and whatever order it is in."""
+    rdflib, _ = pytest.importorskip("rdflib"), pytest.importorskip("networkx")
+    text = f"{TEXT} They met twice. Who? They."
+    bounds = [(44, 61), (0, 16), (44, 61)]
+    evidence = [dict(start=start, end=end) for start, end in bounds]
+    told = {**records[0]["relations"][0], "evidence": evidence}
+    made = [{**records[0], "text": text, "relations": [told]}]
+    [edge] = get_edges(made)
+    texts = [text[:16], text[44:61]]
+    assert [sentence.text for sentence in edge.sentences] == texts
+    rdf = build_rdf([edge])
+    [statement] = rdf.subjects(rdflib.RDF.type, rdflib.RDF.Statement)
+    path = rdflib.PROV.wasDerivedFrom / rdflib.Namespace(NIF).anchorOf
+    assert sorted(map(str, rdf.objects(statement, path))) == sorted(texts)
+    file = io.StringIO()
+    write_csv([edge], file)
+    [row] = csv.DictReader(io.StringIO(file.getvalue()))
+    [(*_, fields)] = build_network([edge]).edges(data=True)
+    for found in (row, fields):
+        place = [str(found[name]) for name in ("start", "end", "sentence")]
+        assert place == ["0", "61", " … ".join(texts)]
 
 
 @pytest.mark.parametrize(
