@@ -40,8 +40,8 @@ GAP = " … "
 # How many edges, or names, are a part of a graph that is written part by part.
 AT_ONCE = 500
 COLUMNS = (
-    "head head_name head_type relation label tail tail_name tail_type symmetric score "
-    "document start end sentence"
+    "head head_name head_type head_kb_id relation label tail tail_name tail_type tail_kb_id "
+    "symmetric score document start end sentence"
 ).split()
 
 
@@ -217,8 +217,9 @@ def write_csv(edges: Iterable[Edge], file: TextIO) -> int:
     for edge in edges:
         row: Dict[str, Any] = {**edge._asdict(), **edge.get_place()}
         for role in ROLES:
-            node = row[role]
-            row.update({role: node.iri, f"{role}_name": node.name, f"{role}_type": node.type})
+            node = row[role]._asdict()
+            row[role] = node.pop("iri")
+            row.update((f"{role}_{name}", value) for name, value in node.items())
         writer.writerow(row)
         n_edges += 1
     return n_edges

@@ -296,10 +296,14 @@ def test_network(records, tmp_path):
 
 
 def test_csv(records):
+    records[0]["entities"][1]["kb_id"] = "Q1"
     file = io.StringIO()
     assert write_csv(get_edges(records), file) == 2
     met, runs = csv.DictReader(io.StringIO(file.getvalue()))
     assert (met["head_name"], met["label"], met["tail_name"]) == ("Ada Lund", "MET", "Bo")
+    assert (met["head_kb_id"], met["tail_kb_id"]) == ("", "Q1")
+    assert (met["head_type"], runs["tail_type"]) == ("PERSON", "ORG")
+    assert met["tail"] == "http://www.wikidata.org/entity/Q1"
     assert (runs["score"], runs["sentence"]) == ("0.6", TEXT[17:])
 
 
