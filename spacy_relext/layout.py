@@ -3,10 +3,12 @@
 import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+from itertools import groupby
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from spacy.tokens import Doc, Span
 
+from .bidi import find_ways, is_from_right
 from .entities import as_key
 from .relation import Relation
 
@@ -31,6 +33,16 @@ WIDTHS = {
     )
     for char in chars
 }
+
+
+class Word(NamedTuple):
+    """What a row shows of a text; `from_right` is which way it is read."""
+
+    row: int
+    left: float
+    right: float
+    text: str
+    from_right: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +80,7 @@ class Arc:
 class Row:
     """A line of text with what belongs to it."""
 
-    words: List[Tuple[str, float, float]] = field(default_factory=list)
+    words: List[Word] = field(default_factory=list)
     boxes: List[Box] = field(default_factory=list)
     depths: List[int] = field(default_factory=list)
     arcs: List[Arc] = field(default_factory=list)
@@ -85,14 +97,15 @@ def place_rows(
     width (float): Where to break; only a single word may be longer.
     RETURNS (List[Row]): The rows, from the top.
     """
-    places = _place_words(doc, mentions, width)
-    rows = [Row() for _ in range(1 + max((place[0] for place in places), default=-1))]
-    for token, (row, left, right) in zip(doc, places):
+    from_right = is_from_right(doc.text)
+    words = _place_words(doc, mentions, width, from_right)
+    rows = [Row() for _ in range(1 + max((word.row for word in words), default=-1))]
+    for token, word in zip(doc, words):
         if not token.is_space:
-            rows[row].words.append((token.text, left, right))
+            rows[word.row].words.append(word)
     anchors: Dict[Tuple[int, int, int], Box] = {}
     for span in mentions:
-        boxes = _place_mention(span, places)
+        boxes = _place_mention(span, words)
         anchors[as_key(span)] = boxes[0]
         for box in boxes:
             rows[box.row].boxes.append(box)
@@ -112,7 +125,9 @@ def place_rows(
         )
         for here, there, role, text in stubs:
             length = measure(text, LABEL) + 2 * GAP
-            arc = Arc(relation, text, length if there.row > here.row else -length)
+            # To where one goes on reading.
+            to_right = (there.row > here.row) != from_right
+            arc = Arc(relation, text, length if to_right else -length)
             ends[here].append((arc.stub, arc, role))
             rows[here.row].arcs.append(arc)
     for box, arcs in ends.items():
@@ -157,8 +172,9 @@ def _measure_char(char: str) -> float:
     return WIDTHS.get(char, 0.69 if char.isupper() else 0.56)
 
 
-def _place_words(doc: Doc, mentions: Sequence[Span], width: float):
-    """For each token its row, left and right edge."""
+def _place_words(
+    doc: Doc, mentions: Sequence[Span], width: float, from_right: bool
+) -> List[Word]:
     sizes = [measure(token.text, TEXT) for token in doc]
     spaces = [measure(token.whitespace_, TEXT) for token in doc]
     before, after = [0.0] * len(doc), [0.0] * len(doc)
@@ -175,7 +191,9 @@ def _place_words(doc: Doc, mentions: Sequence[Span], width: float):
     for i in reversed(range(len(doc) - 1)):
         if not free[i]:
             chunk[i] += spaces[i] + chunk[i + 1]
-    places, row, x = [], 0, 0.0
+    rows: List[int] = []
+    edges: List[List[float]] = []
+    row, x = 0, 0.0
     for i, token in enumerate(doc):
         size = before[i] + sizes[i] + after[i]
         ends_line = "\n" in token.text
@@ -186,18 +204,53 @@ def _place_words(doc: Doc, mentions: Sequence[Span], width: float):
         if ends_line:
             sizes[i] = spaces[i] = size = 0.0
         left = x + before[i]
-        places.append((row, left, left + sizes[i]))
+        rows.append(row)
+        # With the room on both sides.
+        edges.append([x, left, left + sizes[i], x + size])
         x += size + spaces[i]
-    return places
+    words = [token.text for token in doc]
+    ways = _turn(words, rows, edges, from_right)
+    return [
+        Word(row, left, right, text, way)
+        for row, (_, left, right, _), text, way in zip(rows, edges, words, ways)
+    ]
 
 
-def _place_mention(span: Span, places) -> List[Box]:
-    by_row: Dict[int, List[Tuple[float, float]]] = defaultdict(list)
-    for row, left, right in places[span.start : span.end]:
-        by_row[row].append((left, right))
+def _turn(
+    words: Sequence[str], rows: Sequence[int], edges: List[List[float]], from_right: bool
+) -> List[bool]:
+    """Place words that were placed from left to right as they are read. Which of them go
+    from right to left."""
+    width = max((end for *_, end in edges), default=0.0)
+    ways: List[bool] = []
+    for _, line in groupby(range(len(words)), rows.__getitem__):
+        places = list(line)
+        ways += find_ways([words[i] for i in places], from_right)
+        if from_right:
+            _mirror(edges, places, 0.0, width)
+        for way, run in groupby(places, ways.__getitem__):
+            turned = list(run)
+            # One alone has its room where it should be already.
+            if way != from_right and len(turned) > 1:
+                ends = [edge for i in turned for edge in edges[i]]
+                _mirror(edges, turned, min(ends), max(ends))
+    return ways
+
+
+def _mirror(
+    edges: List[List[float]], places: Iterable[int], left: float, right: float
+) -> None:
+    for i in places:
+        edges[i] = [left + right - edge for edge in reversed(edges[i])]
+
+
+def _place_mention(span: Span, words: Sequence[Word]) -> List[Box]:
+    by_row: Dict[int, List[Word]] = defaultdict(list)
+    for word in words[span.start : span.end]:
+        by_row[word.row].append(word)
     boxes = []
-    for row, edges in by_row.items():
-        left, right = edges[0][0], edges[-1][1]
+    for row, shown in by_row.items():
+        left, right = min(word.left for word in shown), max(word.right for word in shown)
         room = PAD + max(measure(span.label_, TYPE) - (right - left), 0) / 2
         boxes.append(Box(span, row, left - room, right + room))
     return boxes

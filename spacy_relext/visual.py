@@ -17,6 +17,9 @@ from .relation import Relation, get_relations
 # of the lowest arc, of the room below a row; and the radius of an arc's corners.
 LINE, TYPE_LINE, LEVEL, LOWEST, ROOM, CORNER = 22, 12, 19, 14, 16, 6
 
+# Of a text that goes from right to left, and ends where it is placed.
+TURNED = ' direction="rtl" text-anchor="end"'
+
 # Of an entity type or a relation label, ("type", "ORG") say, the colour as CSS.
 Styles = Dict[Tuple[str, str], str]
 
@@ -221,7 +224,7 @@ def _draw_rows(rows: Sequence[Row], styles: Styles, symmetric: Collection[str]) 
         y += below
         # Not wider than what is drawn: a short text needs no scroll bar.
         edges = [part.right for part in (*row.boxes, *row.arcs)]
-        width = max(width, *edges, *(right for _, _, right in row.words), 0)
+        width = max(width, *edges, *(word.right for word in row.words), 0)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width + 2 * PAD + 2:.0f}" '
         f'height="{y:.0f}" font-size="{TEXT}">{"".join(drawn)}</svg>'
@@ -244,9 +247,10 @@ def _draw_row(row: Row, styles: Styles, symmetric: Collection[str]) -> str:
         )
     # `textLength` makes the text fit whatever font the browser has.
     svg += [
-        f'<text x="{left:.1f}" y="17" textLength="{right - left:.1f}" '
-        f'lengthAdjust="spacingAndGlyphs">{_clean(word)}</text>'
-        for word, left, right in row.words
+        f'<text x="{word.left:.1f}" y="17" textLength="{word.right - word.left:.1f}" '
+        f'lengthAdjust="spacingAndGlyphs"{TURNED if word.from_right else ""}>'
+        f"{_clean(word.text)}</text>"
+        for word in row.words
     ]
     # High arcs first, so that none runs over the label of a lower one.
     for arc in sorted(row.arcs, key=lambda arc: -arc.level):

@@ -316,18 +316,47 @@ def test_words_stay_in_order_and_within_the_width(nlp):
     doc = nlp("One two, three.\nFour five six seven eight 北京 nine" * 5)
     doc.ents = [Span(doc, 1, 4, label="A_LONG_TYPE")]
     rows = place_rows(doc, doc.ents, [], 150)
-    words = [word for row in rows for word, _, _ in row.words]
+    words = [word.text for row in rows for word in row.words]
     assert words == [token.text for token in doc if not token.is_space]
     for row in rows:
-        edges = [edge for _, left, right in row.words for edge in (left, right)]
+        edges = [edge for word in row.words for edge in (word.left, word.right)]
         assert edges == sorted(edges) and edges[-1] <= 150
-        assert row.words[0][0] not in (",", ".")
+        assert row.words[0].text not in (",", ".")
+
+
+def test_words_from_right_to_left():
+    """With a name from left to right among them, whatever the vocabulary's language."""
+    words = "أسس أحمد شركة Kestrel Robotics في القاهرة .".split()
+    doc = Doc(spacy.blank("xx").vocab, words=words)
+    long = "A_TYPE_THAT_IS_LONGER_THAN_THE_NAME"
+    doc.ents = [Span(doc, 1, 2, "A_LONG_TYPE"), Span(doc, 3, 5, long)]
+    doc._.relations = [Relation(doc.ents[0], doc.ents[1], "FOUNDED")]
+    [row] = place_rows(doc, doc.ents, doc._.relations, 960)
+    seen = [word.text for word in sorted(row.words, key=lambda word: word.left)]
+    assert seen == [*words[:4:-1], "Kestrel", "Robotics", *words[2::-1]]
+    edges = sorted((word.left, word.right) for word in row.words)
+    assert all(right <= left for (_, right), (left, _) in zip(edges, edges[1:]))
+    head, tail = row.boxes
+    assert tail.left < row.words[3].left < row.words[4].right < tail.right < head.left
+    assert all(0 <= box.left < box.right <= 960 for box in row.boxes)
+    for word in row.words:
+        around = [x for x in row.boxes if x.left < word.right and word.left < x.right]
+        assert {box.mention for box in around} == {ent for ent in doc.ents if word.text in ent.text.split()}
+    assert render(doc).count('direction="rtl"') == 6
+
+
+def test_stubs_go_where_one_reads_on():
+    doc = Doc(spacy.blank("he").vocab, words=["דנה"] * 40)
+    doc.ents = [Span(doc, 0, 1, "A"), Span(doc, 39, 40, "B")]
+    doc._.relations = [Relation(*doc.ents, "KNOWS")]
+    rows = place_rows(doc, doc.ents, doc._.relations, 300)
+    assert rows[0].arcs[0].stub < 0 < rows[-1].arcs[0].stub
 
 
 def test_sentences_and_line_breaks_begin_rows(nlp):
     nlp.add_pipe("sentencizer")
     doc = nlp("One. Two.\nThree")
-    starts = [row.words[0][0] for row in place_rows(doc, [], [], 960)]
+    starts = [row.words[0].text for row in place_rows(doc, [], [], 960)]
     assert starts == ["One", "Two", "Three"]
 
 
