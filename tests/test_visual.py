@@ -341,7 +341,8 @@ def test_words_from_right_to_left():
     assert all(0 <= box.left < box.right <= 960 for box in row.boxes)
     for word in row.words:
         around = [x for x in row.boxes if x.left < word.right and word.left < x.right]
-        assert {box.mention for box in around} == {ent for ent in doc.ents if word.text in ent.text.split()}
+        of_word = {ent for ent in doc.ents if word.text in ent.text.split()}
+        assert {box.mention for box in around} == of_word
     assert render(doc).count('direction="rtl"') == 6
 
 
