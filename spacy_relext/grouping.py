@@ -76,8 +76,7 @@ def group_by_text(
     doc: Doc, mentions: Sequence[Span], *, ignore_case: bool = False
 ) -> List[List[Span]]:
     def name(mention: Span) -> Tuple[str, str]:
-        text = " ".join(mention.text.split())
-        return mention.label_, text.casefold() if ignore_case else text
+        return mention.label_, normal_text(mention.text, ignore_case)
 
     return _group((mention, [name(mention)]) for mention in mentions)
 
@@ -216,6 +215,17 @@ def read_ids(kb_id: str, separator: Optional[str] = None) -> List[str]:
     """
     ids = [id_.strip() for id_ in (kb_id.split(separator) if separator else [kb_id])]
     return [id_ for id_ in ids if id_ and id_ != EntityLinker.NIL]
+
+
+def normal_text(text: str, ignore_case: bool = False) -> str:
+    """What the texts of mentions are told by, the same wherever a line was broken.
+
+    text (str): The text.
+    ignore_case (bool): Whether texts that differ in case alone are one.
+    RETURNS (str): The text, with single spaces.
+    """
+    text = " ".join(text.split())
+    return text.casefold() if ignore_case else text
 
 
 def check_separator(name: str, separator: Optional[str]) -> None:

@@ -19,6 +19,7 @@ from spacy_relext.augment import (
     create_word_noise_augmenter,
 )
 from spacy_relext.corpus import hand_entities_over
+from spacy_relext.grouping import group_by_text
 from spacy_relext.user_data import ATTRIBUTES_KEY, SENTENCES_KEY
 
 from .test_extractor import make_examples
@@ -381,6 +382,51 @@ def test_a_word_of_entities_is_misspelt_alike():
         firsts.add(found[0])
         others_differ |= found[1] != found[6]
     assert "Kestrel" in firsts and len(firsts) > 5 and others_differ
+
+
+def test_no_word_of_entities_is_misspelt_as_another():
+    example = make_example(
+        make_doc("Abb |saw |Ab |and |a |B"),
+        [(0, 1, "ORG"), (2, 3, "ORG"), (4, 5, "ORG"), (5, 6, "ORG")],
+    )
+    for ignore_case in (False, True):
+        random.seed(0)
+        augment = create_word_noise_augmenter(
+            1.0, 1.0, include_entities=True, ignore_case=ignore_case
+        )
+        seen = set()
+        for _ in range(100):
+            new = texts(only(augment, example).reference.ents)
+            assert new[2:] == ["a", "B"]
+            names = [name.casefold() for name in new] if ignore_case else new
+            assert len(set(names)) == 4
+            seen.add(new[0])
+        assert len(seen) > 2
+
+
+def test_entities_stay_as_they_are_told_whatever_the_case(tmp_path):
+    names = make_doc("Zoe |ZOE |Yan")
+    names.ents = [Span(names, i, i + 1, "ORG") for i in range(3)]
+    DocBin(docs=[names]).to_disk(tmp_path / "names.spacy")
+    example = make_example(
+        make_doc("ACME |or |Lou |or |Acme |or |Strasse |or |LOU |or |Straße"),
+        [(i, i + 1, "PER" if i in (2, 8) else "ORG") for i in range(0, 11, 2)],
+    )
+    options = {"ignore_case": True}
+    for augment in (
+        create_mask_entities_augmenter(1.0, 0.7, "[{label}{number}]", **options),
+        create_replace_entities_augmenter(1.0, tmp_path, 0.7, **options),
+        create_word_noise_augmenter(1.0, 0.7, include_entities=True, **options),
+    ):
+        random.seed(0)
+        n_changed = 0
+        for _ in range(40):
+            new = only(augment, example).reference
+            groups = group_by_text(new, new.ents, ignore_case=True)
+            starts = [[new.ents.index(span) for span in group] for group in groups]
+            assert starts == [[0, 2], [1, 4], [3, 5]]
+            n_changed += texts(new.ents) != texts(example.reference.ents)
+        assert n_changed > 20
 
 
 def test_masks_with_numbers():

@@ -13,6 +13,7 @@ a group has all of the doc in it, as one of sentences has, no token is outside e
 """
 
 import random
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Set
@@ -23,9 +24,9 @@ from spacy.training import Example
 from spacy.util import registry
 
 from ..entities import as_linked_key, get_entities
-from ..grouping import check_separator, read_ids
+from ..grouping import check_separator, normal_text, read_ids
 from .entities import rename, which_entities
-from .names import Name, Names, normal_text
+from .names import Name, Names
 from .rebuild import Edit, iter_spans, rebuild_example
 
 Augmenter = Callable[[Language, Example], Iterator[Example]]
@@ -74,16 +75,20 @@ def create_word_noise_augmenter(
     level: float,
     word_share: float = 0.1,
     include_entities: bool = False,
+    ignore_case: bool = False,
     keep_original: bool = False,
 ) -> Augmenter:
     """Misspell words: swap two letters, drop one, or double one. Only words of two
     letters or more are changed. A word of entities is misspelt alike in all entities of
-    a doc or in none, so that mentions of one text still have one.
+    a doc or in none, and never as another one is spelt, so that mentions of one text
+    still have one, and others another.
 
     level (float): The share of the examples to change, 0 to 1.
     word_share (float): The probability of each word to be misspelt, 0 to 1.
     include_entities (bool): Whether to misspell words of entities, and of groups of
         `doc.spans`, too.
+    ignore_case (bool): Whether words of entities that differ in case alone are one, and
+        get the spelling of the first, as where `group_by_text` ignores case.
     keep_original (bool): Whether to yield the original too.
     RAISES (ValueError): Where an option is out of its range.
     """
@@ -95,6 +100,7 @@ def create_word_noise_augmenter(
     def misspell_words(nlp: Language, doc: Doc) -> List[Edit]:
         inside = _covered(doc)
         of_entities: Dict[str, Optional[str]] = {}
+        taken = {normal_text(doc[i].text, ignore_case) for i in inside}
         edits = []
         for token in doc:
             if not token.is_alpha or len(token) < 2:
@@ -102,9 +108,13 @@ def create_word_noise_augmenter(
             if token.i not in inside:
                 new = draw(token.text)
             elif include_entities:
-                if token.text not in of_entities:
-                    of_entities[token.text] = draw(token.text)
-                new = of_entities[token.text]
+                word = normal_text(token.text, ignore_case)
+                if word not in of_entities:
+                    new = draw(token.text)
+                    spelling = new and normal_text(new, ignore_case)
+                    of_entities[word] = None if spelling in taken else new
+                    taken.add(spelling)
+                new = of_entities[word]
             else:
                 continue
             if new is not None:
@@ -121,6 +131,7 @@ def create_mask_entities_augmenter(
     template: str = "[{label}]",
     spans_key: Optional[str] = None,
     separator: Optional[str] = None,
+    ignore_case: bool = False,
     keep_original: bool = False,
 ) -> Augmenter:
     """Put an entity's type in the place of its text, so that a model cannot learn
@@ -137,6 +148,8 @@ def create_mask_entities_augmenter(
     spans_key (Optional[str]): None for `doc.ents`, else the group of `doc.spans`.
     separator (Optional[str]): What stands between the ids of a mention of several
         entities, as of `group_by_kb_id`; None where that does not occur.
+    ignore_case (bool): Whether texts that differ in case alone are one, as of
+        `group_by_text`.
     keep_original (bool): Whether to yield the original too.
     RAISES (ValueError): Where an option is out of its range, and where the template
         lacks {label} or has whitespace around it.
@@ -149,6 +162,8 @@ def create_mask_entities_augmenter(
             f"whitespace around it, found: {template!r}"
         )
 
+    tell = partial(which_entities, separator=separator, ignore_case=ignore_case)
+
     def mask_entities(nlp: Language, doc: Doc) -> List[Edit]:
         numbers = count(1)
 
@@ -159,7 +174,7 @@ def create_mask_entities_augmenter(
             texts = [of_entity.replace("{label}", span.label_) for span in spans]
             return [Name(text, None) for text in texts]
 
-        return rename(nlp, doc, spans_key, separator, entity_share, fill_in)
+        return rename(nlp, doc, spans_key, tell, entity_share, fill_in)
 
     return _build_augmenter(mask_entities, level, keep_original)
 
@@ -171,6 +186,7 @@ def create_replace_entities_augmenter(
     entity_share: float = 1.0,
     spans_key: Optional[str] = None,
     separator: Optional[str] = None,
+    ignore_case: bool = False,
     keep_original: bool = False,
 ) -> Augmenter:
     """Put the text of another entity of the same type in the place of an entity's.
@@ -191,6 +207,8 @@ def create_replace_entities_augmenter(
     separator (Optional[str]): What stands between the ids of a mention of several
         entities, as of `group_by_kb_id`, in the corpus to draw from as well; None where
         that does not occur.
+    ignore_case (bool): Whether texts that differ in case alone are one, as of
+        `group_by_text`.
     keep_original (bool): Whether to yield the original too.
     RAISES (ValueError): Where an option is out of its range, where there is nothing
         at the path and, when called, where the corpus has no entities.
@@ -198,16 +216,17 @@ def create_replace_entities_augmenter(
     _check_shares("replace_entities", level=level, entity_share=entity_share)
     check_separator("spacy-relext.replace_entities.v1", separator)
     names = Names(path, spans_key, separator)
+    tell = partial(which_entities, separator=separator, ignore_case=ignore_case)
 
     def replace_entities(nlp: Language, doc: Doc) -> List[Edit]:
         known = names.read(nlp.vocab)
         mentions = get_entities(doc, spans_key, as_linked_key)
-        taken = {normal_text(span) for span in mentions}
+        taken = {normal_text(span.text, ignore_case) for span in mentions}
         taken_ids = {id_ for span in mentions for id_ in read_ids(span.kb_id_, separator)}
 
         def draw(spans: List[Span]) -> List[Name]:
             labels = {span.label for span in spans}
-            entities = {key for s in spans for key in which_entities(s, separator)}
+            entities = {key for span in spans for key in tell(span)}
             # A new name has one type and one id.
             if len(labels) > 1 or len(entities) > 1:
                 return []
@@ -216,17 +235,19 @@ def create_replace_entities_augmenter(
             of_type = known[spans[0].label_]
             linked = bool(read_ids(spans[0].kb_id_, separator))
             candidates = (linked and of_type.linked) or of_type.all
-            # One more than there are texts taken is enough, unless ids are taken too.
+            # One more than there are texts taken is enough, unless ids are taken too, or
+            # names differ in case alone.
             for n in (min(len(candidates), len(taken) + 1), len(candidates)):
                 for name in random.sample(candidates, n):
-                    if name.text not in taken and name.kb_id not in taken_ids:
+                    text = normal_text(name.text, ignore_case)
+                    if text not in taken and name.kb_id not in taken_ids:
                         kb_id = name.kb_id if linked else ""
-                        taken.add(name.text)
+                        taken.add(text)
                         taken_ids.update({kb_id} - {""})
                         return [Name(name.text, kb_id)] * len(spans)
             return []
 
-        return rename(nlp, doc, spans_key, separator, entity_share, draw)
+        return rename(nlp, doc, spans_key, tell, entity_share, draw)
 
     return _build_augmenter(replace_entities, level, keep_original)
 

@@ -8,16 +8,19 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from ..entities import as_key, as_linked_key, get_entities
-from ..grouping import read_ids
-from .names import Name, normal_text
+from ..grouping import normal_text, read_ids
+from .names import Name
 from .rebuild import Edit, iter_spans
+
+# Keys that tell the entity of a mention, of each where it is one of several.
+Tell = Callable[[Span], Tuple[Hashable, ...]]
 
 
 def rename(
     nlp: Language,
     doc: Doc,
     spans_key: Optional[str],
-    separator: Optional[str],
+    tell: Tell,
     share: float,
     draw: Callable[[List[Span]], Sequence[Name]],
 ) -> List[Edit]:
@@ -27,8 +30,7 @@ def rename(
     doc (Doc): The doc.
     spans_key (Optional[str]): Where its entities are: None for `doc.ents`, else the group
         of `doc.spans`.
-    separator (Optional[str]): What stands between the ids of a mention of several
-        entities, None where that does not occur.
+    tell (Callable[[Span], Tuple[Hashable, ...]]): Which entities a mention is of.
     share (float): The probability of each entity to get new ones, 0 to 1.
     draw (Callable[[List[Span]], Sequence[Name]]): Makes the texts of the mentions of an
         entity, none to leave it as it is.
@@ -36,7 +38,7 @@ def rename(
     """
     free = {as_key(span) for span in _replaceable(doc, spans_key)}
     edits = {}
-    for spans in _find_entities(doc, spans_key, separator):
+    for spans in _find_entities(doc, spans_key, tell):
         if not free.issuperset(map(as_key, spans)) or random.random() >= share:
             continue
         for span, new in zip(spans, draw(spans)):
@@ -51,9 +53,7 @@ def rename(
     return list(edits.values())
 
 
-def _find_entities(
-    doc: Doc, spans_key: Optional[str], separator: Optional[str]
-) -> List[List[Span]]:
+def _find_entities(doc: Doc, spans_key: Optional[str], tell: Tell) -> List[List[Span]]:
     """The mentions of each entity, of those that share a mention together."""
     parents: Dict[Hashable, Hashable] = {}
 
@@ -64,7 +64,7 @@ def _find_entities(
 
     mentions = get_entities(doc, spans_key, as_linked_key)
     for span in mentions:
-        first, *others = which_entities(span, separator)
+        first, *others = tell(span)
         for key in (*others, (span.start, span.end)):
             parents[find_root(key)] = find_root(first)
     entities: Dict[Hashable, List[Span]] = defaultdict(list)
@@ -73,11 +73,15 @@ def _find_entities(
     return list(entities.values())
 
 
-def which_entities(span: Span, separator: Optional[str]) -> Tuple[Hashable, ...]:
+def which_entities(
+    span: Span, *, separator: Optional[str], ignore_case: bool
+) -> Tuple[Hashable, ...]:
     """What tells the entity of a mention, of each where it is one of several.
 
     span (Span): The mention.
-    separator (Optional[str]): As of `rename`.
+    separator (Optional[str]): What stands between the ids of a mention of several
+        entities, None where that does not occur.
+    ignore_case (bool): Whether texts that differ in case alone are one.
     RETURNS (Tuple[Hashable, ...]): A key an entity, one at least.
     """
     ids = set(read_ids(span.kb_id_, separator))
@@ -85,7 +89,7 @@ def which_entities(span: Span, separator: Optional[str]) -> Tuple[Hashable, ...]
         return tuple(("kb_id", id_) for id_ in sorted(ids))
     if span.id:
         return (("ent_id", span.id),)
-    return (("text", normal_text(span), span.label),)
+    return (("text", normal_text(span.text, ignore_case), span.label),)
 
 
 def _replaceable(doc: Doc, spans_key: Optional[str]) -> List[Span]:

@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional
 
-from spacy.tokens import Span
 from spacy.training import Corpus
 from spacy.training.corpus import FILE_TYPE, walk_corpus
 from spacy.util import ensure_path
 from spacy.vocab import Vocab
 
 from ..entities import get_entities
-from ..grouping import read_ids
+from ..grouping import normal_text, read_ids
 
 
 class Name(NamedTuple):
@@ -75,7 +74,7 @@ class Names:
             locations = walk_corpus(self._path, FILE_TYPE)
             for doc in Corpus(self._path).read_docbin(vocab, locations):
                 for span in get_entities(doc, self._spans_key):
-                    text, known = normal_text(span), names.setdefault(span.label_, {})
+                    text, known = normal_text(span.text), names.setdefault(span.label_, {})
                     ids = set(read_ids(span.kb_id_, self._separator))
                     if text and len(ids) < 2:
                         known[text] = known.get(text) or "".join(ids)
@@ -93,12 +92,3 @@ class Names:
                 linked = [name for name in of_type if name.kb_id]
                 self._names[label] = NamesOfType(of_type, linked)
         return self._names
-
-
-def normal_text(span: Span) -> str:
-    """The text of an entity, the same wherever a line was broken.
-
-    span (Span): The entity.
-    RETURNS (str): Its text, with single spaces.
-    """
-    return " ".join(span.text.split())
