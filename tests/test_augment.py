@@ -187,6 +187,7 @@ NAME_WISE = ["mask_entities", "mask_group", "replace_entities", "replace_group"]
 
 
 @pytest.mark.parametrize("name", [*TOKEN_WISE, *NAME_WISE, "chain"])
+@pytest.mark.filterwarnings("ignore:.* has a kb_id")
 @settings(max_examples=40)
 @given(doc=docs(), seed=st.integers(0, 9), handed_over=st.booleans())
 def test_entities_and_relations_are_kept(augmenters, name, doc, seed, handed_over):
@@ -239,6 +240,7 @@ def test_entities_and_relations_are_kept(augmenters, name, doc, seed, handed_ove
 
 
 @pytest.mark.parametrize("name", NAME_WISE)
+@pytest.mark.filterwarnings("ignore:.* has a kb_id")
 @settings(max_examples=40)
 @given(doc=docs(), seed=st.integers(0, 9))
 def test_an_entity_is_changed_as_a_whole_everywhere(augmenters, name, doc, seed):
@@ -273,6 +275,7 @@ def test_an_entity_is_changed_as_a_whole_everywhere(augmenters, name, doc, seed)
 
 
 @pytest.mark.parametrize("name", ["mask_tokens", "mask_entities", "replace_entities"])
+@pytest.mark.filterwarnings("ignore:.* has a kb_id")
 @settings(max_examples=60)
 @given(doc=docs(with_groups=False), seed=st.integers(0, 9))
 def test_as_exact_in_the_predicted_doc_as_before(augmenters, name, doc, seed):
@@ -596,8 +599,8 @@ def test_replacements(names_path):
     random.seed(0)
     doc = make_doc("Ada |met |Lou |and |Ada |at |Kestrel|'s |in |X")
     doc = Doc(NLP.vocab, words=words(doc), spaces=[bool(t.whitespace_) for t in doc])
-    entities = [(0, 1, "PER", "Q1", "a"), (2, 3, "PER"), (4, 5, "PER", "Q1", "b")]
-    example = make_example(doc, [*entities, (6, 7, "ORG", "Q2"), (9, 10, "MISC", "Q3")])
+    entities = [(0, 1, "PER", "", "a"), (2, 3, "PER"), (4, 5, "PER", "", "a")]
+    example = make_example(doc, [*entities, (6, 7, "ORG"), (9, 10, "MISC", "Q3")])
     doc._.relations = [Relation(doc.ents[0], doc.ents[3], "IN", 0.5)]
     doc[0].lemma_ = doc[9].lemma_ = "a lemma"
     doc.spans["around"] = [
@@ -615,12 +618,11 @@ def test_replacements(names_path):
         # The type is not in the corpus.
         assert (misc.text, misc.kb_id_, misc.lemma_) == ("X", "Q3", "a lemma")
         assert [span.kb_id_ for span in (ada, lou, other, org)] == [""] * 4
-        assert [span.id_ for span in new.ents] == ["a", "", "b", "", ""]
+        assert [span.id_ for span in new.ents] == ["a", "", "a", "", ""]
         assert not new[0].lemma_
         assert [span.kb_id_ for span in new.spans["around"]] == ["", "Q5"]
         (relation,) = new._.relations
         assert (relation.head, relation.tail, relation.score) == (ada, org, 0.5)
-        assert relation.head.kb_id_ == relation.tail.kb_id_ == ""
         seen.add((ada.text, org.text))
     assert len(seen) == 4
 
@@ -706,6 +708,28 @@ def test_what_is_linked_to_nil_is_not_linked(tmp_path):
     for _ in range(10):
         (new,) = only(augment, example).reference.ents
         assert (new.text, new.kb_id_) == ("Yan", "Q7")
+
+
+def test_what_is_linked_stays_where_no_name_is_linked(names_path):
+    """Without an id its mentions would be one entity no more."""
+    example = make_example(
+        make_doc("Ada |wed |Lou |at |Kestrel|. |Mrs Bo |left |Lou"),
+        [
+            (0, 1, "PER", "Q1"),
+            (2, 3, "PER", "Q2"),
+            (4, 5, "ORG"),
+            (6, 7, "PER", "Q1"),
+            (8, 9, "PER", "Q2"),
+        ],
+    )
+    augment = create_replace_entities_augmenter(1.0, names_path)
+    with pytest.warns(UserWarning, match="'PER' in .*names.spacy has a kb_id") as warned:
+        for _ in range(3):
+            new = only(augment, example).reference.ents
+            assert texts(new)[:2] + texts(new)[3:] == ["Ada", "Lou", "Mrs Bo", "Lou"]
+            assert [span.kb_id_ for span in new] == ["Q1", "Q2", "", "Q1", "Q2"]
+            assert new[2].text in NAMES["ORG"]
+    assert len(warned) == 1
 
 
 @pytest.mark.parametrize("tell", [{"kb_id": "Q1"}, {"span_id": "a"}])

@@ -194,9 +194,10 @@ def create_replace_entities_augmenter(
     another; none gets a text that its doc has already. An entity stays as it is where no
     text is left for its type, where its mentions have several labels, where one of them
     is a mention of another entity too, and where another span starts or ends within one.
-    A `kb_id` becomes that of the other entity, which is one that has an id where there
-    are such of its type; that of a span around, and the lemma, are dropped: they name
-    another thing.
+    A `kb_id` becomes that of the other entity. One with a `kb_id` gets the text of one that
+    has it too, and stays as it is where there is none of its type, which a warning tells:
+    without the id its mentions would be one no more. That of a span around, and the lemma,
+    are dropped: they name another thing.
 
     level (float): The share of the examples to change, 0 to 1.
     path (Optional[Path]): The entities to draw from: a .spacy file, or a directory
@@ -219,7 +220,7 @@ def create_replace_entities_augmenter(
     tell = partial(which_entities, separator=separator, ignore_case=ignore_case)
 
     def replace_entities(nlp: Language, doc: Doc) -> List[Edit]:
-        known = names.read(nlp.vocab)
+        names.read(nlp.vocab)
         mentions = get_entities(doc, spans_key, as_linked_key)
         taken = {normal_text(span.text, ignore_case) for span in mentions}
         taken_ids = {id_ for span in mentions for id_ in read_ids(span.kb_id_, separator)}
@@ -230,11 +231,8 @@ def create_replace_entities_augmenter(
             # A new name has one type and one id.
             if len(labels) > 1 or len(entities) > 1:
                 return []
-            if spans[0].label_ not in known:
-                return []
-            of_type = known[spans[0].label_]
             linked = bool(read_ids(spans[0].kb_id_, separator))
-            candidates = (linked and of_type.linked) or of_type.all
+            candidates = names.get(spans[0].label_, linked)
             # One more than there are texts taken is enough, unless ids are taken too, or
             # names differ in case alone.
             for n in (min(len(candidates), len(taken) + 1), len(candidates)):

@@ -1,7 +1,8 @@
 """Where the texts come from that entities are replaced by."""
 
+import warnings
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
 from spacy.training import Corpus
 from spacy.training.corpus import FILE_TYPE, walk_corpus
@@ -22,17 +23,6 @@ class Name(NamedTuple):
 
     text: str
     kb_id: Optional[str]
-
-
-class NamesOfType(NamedTuple):
-    """The names of the entities of one type.
-
-    all (List[Name]): Each text once.
-    linked (List[Name]): Those of them that have an id.
-    """
-
-    all: List[Name]
-    linked: List[Name]
 
 
 class Names:
@@ -59,17 +49,18 @@ class Names:
         self._path = path
         self._spans_key = spans_key
         self._separator = separator
-        self._names: Optional[Dict[str, NamesOfType]] = None
+        # By type, and by whether they have an id.
+        self._names: Dict[Tuple[str, bool], List[Name]] = {}
+        self._unlinked: Set[str] = set()
 
-    def read(self, vocab: Vocab) -> Dict[str, NamesOfType]:
-        """The names, each text once a type, with the first id that it has; the corpus
-        is read by the first call.
+    def read(self, vocab: Vocab) -> None:
+        """Read the names, each text once a type, with the first id that it has; only the
+        first call does.
 
         vocab (Vocab): What to read the corpus with.
-        RETURNS (Dict[str, NamesOfType]): For each type the names.
         RAISES (ValueError): Where the corpus has no entities.
         """
-        if self._names is None:
+        if not self._names:
             names: Dict[str, Dict[str, str]] = {}
             locations = walk_corpus(self._path, FILE_TYPE)
             for doc in Corpus(self._path).read_docbin(vocab, locations):
@@ -86,9 +77,26 @@ class Names:
                 )
             # Filtering them for each entity that is replaced would take longer than the
             # rest of it.
-            self._names = {}
             for label, known in names.items():
                 of_type = [Name(*item) for item in known.items()]
                 linked = [name for name in of_type if name.kb_id]
-                self._names[label] = NamesOfType(of_type, linked)
-        return self._names
+                self._names[label, False] = of_type
+                self._names[label, True] = linked
+                if of_type and not linked:
+                    self._unlinked.add(label)
+
+    def get(self, label: str, linked: bool) -> List[Name]:
+        """The names that an entity can get, once they are read. A warning tells, once a
+        type, where there are none because none has an id.
+
+        label (str): Its type.
+        linked (bool): Whether it has an id, and needs a name that has one.
+        RETURNS (List[Name]): The names.
+        """
+        if linked and label in self._unlinked:
+            self._unlinked.remove(label)
+            warnings.warn(
+                f"spacy-relext.replace_entities.v1: no entity of type {label!r} in "
+                f"{self._path} has a kb_id, so those that have one stay as they are"
+            )
+        return self._names.get((label, linked), [])
