@@ -502,6 +502,29 @@ def test_sentences_are_kept_where_their_root_is_gone():
     assert [t.head.i for t in new.reference] == [0, 1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize(
+    "starts, expected",
+    [
+        ([None] * 4, [None] * 7),
+        ([False, False, True, False], [False] * 3 + [True] + [False] * 3),
+        # Annotated in part.
+        ([None, None, True, None], [None] * 3 + [True, False, False, None]),
+        ([False, None, None, None], [False] * 2 + [None] * 5),
+    ],
+)
+def test_sentences_within_a_mention_are_annotated_where_the_doc_has_them(starts, expected):
+    example = make_example(
+        make_doc("Ada |Lou |left |Cork |."), [(0, 2, "PER"), (3, 4, "LOC")]
+    )
+    doc = example.reference
+    for token, start in zip(doc[1:], starts):
+        token.is_sent_start = start
+    new = only(create_mask_entities_augmenter(1.0), example).reference
+    assert words(new) == ["[", "PER", "]", "left", "[", "LOC", "]", "."]
+    assert [token.is_sent_start for token in new] == [True, *expected]
+    assert new.has_annotation("SENT_START") == doc.has_annotation("SENT_START")
+
+
 def test_partial_entity_annotation_stays_partial():
     doc = make_doc("Ada |and |Lou |met |Kim")
     augment = create_mask_entities_augmenter(1.0)

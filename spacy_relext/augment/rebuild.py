@@ -192,7 +192,10 @@ def _copy_attributes(
     # A new token within a mention starts no sentence where that is annotated.
     within = numpy.flatnonzero(origin[1:] == origin[:-1]) + 1
     sent_start = columns["SENT_START"].astype("int32")
-    sent_start[within] = numpy.where(sent_start[within] != 0, -1, 0)
+    annotated = sent_start != 0
+    # spaCy has the first token start a sentence even where nothing is annotated.
+    annotated[origin == 0] = all(token.is_sent_start is not None for token in doc[:2])
+    sent_start[within] = numpy.where(annotated[within], -1, 0)
     columns["SENT_START"] = sent_start.astype("uint64")
     columns["LEMMA"] = numpy.where(other_thing, 0, columns["LEMMA"])
     for name in ("TAG", "POS", "MORPH", "LEMMA"):
