@@ -371,6 +371,17 @@ def test_misspelt_words():
     assert 700 < words(only(augment, example).reference).count("word") < 800
 
 
+def test_marks_stay_with_their_letters():
+    random.seed(0)
+    augment = create_word_noise_augmenter(1.0, 1.0)
+    example = make_example(make_doc("दिल्ली |में"))
+    seen = {only(augment, example).reference.text for _ in range(200)}
+    swapped, dropped = {"ल्दिली", "दिलील्"}, {"ल्ली", "दिली"}
+    doubled = {"दिदिल्ली", "दिल्ल्ली"}
+    # The second word has one letter, with two marks.
+    assert seen == {f"{word} में" for word in swapped | dropped | doubled}
+
+
 def test_a_word_of_entities_is_misspelt_alike():
     example = make_example(
         make_doc("Kestrel |saw |Old |Kestrel |and |Kestrel |saw |Lou"),

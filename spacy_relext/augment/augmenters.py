@@ -25,6 +25,7 @@ from spacy.util import registry
 
 from ..entities import as_linked_key, get_entities
 from ..grouping import check_separator, normal_text, read_ids
+from ..words import is_word, split_letters
 from .entities import rename, which_entities
 from .names import Name, Names
 from .rebuild import Edit, iter_spans, rebuild_example
@@ -103,7 +104,7 @@ def create_word_noise_augmenter(
         taken = {normal_text(doc[i].text, ignore_case) for i in inside}
         edits = []
         for token in doc:
-            if not token.is_alpha or len(token) < 2:
+            if not is_word(token) or len(split_letters(token.text)) < 2:
                 continue
             if token.i not in inside:
                 new = draw(token.text)
@@ -268,16 +269,17 @@ def create_augmenter_chain(*augmenters: Augmenter) -> Augmenter:
 
 
 def misspell(word: str) -> str:
-    """Swap two neighbouring letters, drop one, or double one.
+    """Swap two neighbouring letters, drop one, or double one, with the marks on them.
 
     word (str): The word, two letters or more.
     RETURNS (str): The word misspelt; a swap of two equal letters leaves it as it is.
     """
-    i = random.randrange(len(word) - 1)
-    swapped = word[:i] + word[i + 1] + word[i] + word[i + 2 :]
-    dropped = word[:i] + word[i + 1 :]
-    doubled = word[: i + 1] + word[i:]
-    return random.choice([swapped, dropped, doubled])
+    letters = split_letters(word)
+    i = random.randrange(len(letters) - 1)
+    swapped = letters[:i] + [letters[i + 1], letters[i]] + letters[i + 2 :]
+    dropped = letters[:i] + letters[i + 1 :]
+    doubled = letters[: i + 1] + letters[i:]
+    return "".join(random.choice([swapped, dropped, doubled]))
 
 
 def _build_augmenter(
