@@ -34,6 +34,8 @@ from .writers import Writer
 
 # Files of a folder that are looked at.
 N_GUESSED = 20
+# What only docs have a place for, by the names in `writers.LOSSES`.
+NOWHERE = ("ent_ids", "cats", "clusters")
 
 
 class Format(NamedTuple):
@@ -63,14 +65,14 @@ FORMATS: Dict[str, Format] = {
         is_brat,
         BRAT_SUFFIXES,
         BratWriter,
-        loses=("spaced_ids", "mentions", "evidence", "clusters", "annotated"),
+        loses=(*NOWHERE, "spaced_ids", "mentions", "evidence", "annotated"),
     ),
     "doccano": Format(
         read_doccano,
         is_doccano,
         write=write_doccano,
         suffix=".jsonl",
-        loses=("attributes", "ids", "scores", "mentions", "evidence", "clusters"),
+        loses=(*NOWHERE, "attributes", "ids", "scores", "mentions", "evidence"),
     ),
     "docred": Format(read_docred, is_docred),
     "dygie": Format(read_dygie, is_dygie),
@@ -81,7 +83,7 @@ FORMATS: Dict[str, Format] = {
         is_extracted,
         write=write_extracted,
         suffix=".jsonl",
-        loses=("attributes", "clusters"),
+        loses=(*NOWHERE, "attributes"),
     ),
     "knowledgenet": Format(read_knowledgenet, is_knowledgenet),
     "label_studio": Format(read_label_studio, is_label_studio),
@@ -90,7 +92,7 @@ FORMATS: Dict[str, Format] = {
         is_prodigy,
         write=write_prodigy,
         suffix=".jsonl",
-        loses=("attributes", "mentions", "evidence", "clusters"),
+        loses=(*NOWHERE, "attributes", "mentions", "evidence"),
     ),
     "pubtator": Format(read_pubtator, is_pubtator, PUBTATOR_SUFFIXES),
     "semeval": Format(read_semeval, is_semeval, SEMEVAL_SUFFIXES),

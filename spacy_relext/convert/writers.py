@@ -39,23 +39,26 @@ class Writer(Protocol):
 class Annotations(NamedTuple):
     """What other tools keep of a doc.
 
+    doc (Doc): The doc.
     name (str): What the document is called, "" if nothing.
     mentions (List[Span]): Its entities, of `doc.ents` and of every group of spans that
         is no cluster, in text order.
     relations (List[Relation]): Its relations.
     ids (Dict[Tuple, int]): The position of each mention by its key
         (`entities.as_stored_key`).
-    clusters (List[List[Span]]): The mentions of each cluster, which need not be entities.
+    clusters (Dict[str, List[Span]]): The mentions of each cluster by its key, which need
+        not be entities.
     has_relations (bool): Whether relations were annotated, also where there are none.
     attributes (Dict[Tuple, List[Attribute]]): Name and value of each attribute, by the
         key of its mention.
     """
 
+    doc: Doc
     name: str
     mentions: List[Span]
     relations: List[Relation]
     ids: Dict[Any, int]
-    clusters: List[List[Span]]
+    clusters: Dict[str, List[Span]]
     has_relations: bool
     attributes: Dict[Any, List[Attribute]]
 
@@ -72,11 +75,25 @@ def get_annotations(doc: Doc) -> Annotations:
     keys = (None, *get_entity_groups(doc))
     mentions, ids = get_mentions(doc, relations, keys)
     name = str(doc.user_data.get(SOURCE_KEY, [""])[0])
-    clusters = list(get_clusters(doc).values())
-    attributes = get_attributes(doc, mentions)
+    clusters, attributes = get_clusters(doc), get_attributes(doc, mentions)
     return Annotations(
-        name, mentions, relations, ids, clusters, has_relations(doc), attributes
+        doc, name, mentions, relations, ids, clusters, has_relations(doc), attributes
     )
+
+
+def _count_ent_ids(found: Annotations) -> int:
+    """Entities with an `ent_id_`, but for one that tells no more than a cluster does, as
+    those that a converter sets: what becomes of it is what becomes of the cluster."""
+    groups: Dict[str, List[Span]] = {}
+    for span in found.mentions:
+        if span.id_ and span.id_ not in found.clusters:
+            groups.setdefault(span.id_, []).append(span)
+    told = {_as_bounds(cluster) for cluster in found.clusters.values()}
+    return sum(len(x) for x in groups.values() if _as_bounds(x) not in told)
+
+
+def _count_cats(found: Annotations) -> int:
+    return int(bool(found.doc.cats))
 
 
 def _count_clusters(found: Annotations) -> int:
@@ -84,7 +101,7 @@ def _count_clusters(found: Annotations) -> int:
     head or tail: what becomes of these is what becomes of the relation's."""
     groups = (x for r in found.relations for x in (r.head_mentions, r.tail_mentions))
     told = {_as_bounds(group) for group in groups}
-    return sum(len(x) > 1 and _as_bounds(x) not in told for x in found.clusters)
+    return sum(len(x) > 1 and _as_bounds(x) not in told for x in found.clusters.values())
 
 
 def _as_bounds(mentions: Iterable[Span]) -> FrozenSet[Bounds]:
@@ -110,6 +127,16 @@ LOSSES: Dict[str, Tuple[str, str, Callable[[Annotations], int]]] = {
         "note",
         "the format has no place for a kb_id with a space in it",
         lambda found: sum(bool(SPACE.search(span.kb_id_)) for span in found.mentions),
+    ),
+    "ent_ids": (
+        "note",
+        "the format has no place for the ent_id_ of an entity",
+        _count_ent_ids,
+    ),
+    "cats": (
+        "note",
+        "the format has no place for the categories of a doc",
+        _count_cats,
     ),
     "scores": (
         "note",

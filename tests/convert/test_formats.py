@@ -451,6 +451,41 @@ def test_what_another_format_has_no_place_for_is_reported(to, lost, tmp_path):
             convert(tmp_path / "in.spacy", path, to=to, strict=True)
 
 
+@pytest.mark.parametrize("to", [name for name in TARGETS if name != "spacy"])
+def test_ids_of_entities_and_categories_are_told(to, tmp_path):
+    """Not an id that is a cluster's, of which it is told as such."""
+    doc = Doc(NLP.vocab, words="Ada met Babbage , she and Ada".split())
+    ids = {0: "ada", 2: "charles", 4: "she", 6: "ada"}
+    doc.ents = [Span(doc, i, i + 1, "PERSON", span_id=id_) for i, id_ in ids.items()]
+    set_relations(doc, [Relation(doc.ents[0], doc.ents[1], "MET")])
+    doc.spans["coref_clusters_1"] = [doc[0:1], doc[6:7]]
+    doc.cats = {"LETTER": 1.0}
+    source = tmp_path / "in.spacy"
+    DocBin(docs=[doc], store_user_data=True).to_disk(source)
+    report = convert(source, tmp_path / f"out{FORMATS[to].suffix}", to=to)
+    told = {reason.split(" for ")[1]: len(xs) for (_, _, reason), xs in report.sorts()}
+    assert told == {
+        "the ent_id_ of an entity": 2,
+        "the categories of a doc": 1,
+        "a cluster of mentions": 1,
+    }
+    assert report.read["note"] == report.dropped["note"] == 4
+    del doc.spans["coref_clusters_1"]
+    for cats in (doc.cats, {}):
+        doc.cats = cats
+        DocBin(docs=[doc], store_user_data=True).to_disk(source)
+        with pytest.raises(ValueError, match="no place for the"):
+            convert(source, tmp_path / f"strict{FORMATS[to].suffix}", to=to, strict=True)
+
+
+@pytest.mark.parametrize("name", ["docred", "dygie", "pubtator"])
+def test_ids_that_converters_set_are_told_with_their_clusters(name, tmp_path):
+    """Also of those that were kept as docs before."""
+    convert(as_file(tmp_path, name), tmp_path / "a.spacy")
+    assert any(ent.ent_id_ for ent in load(tmp_path / "a.spacy")[0].ents)
+    convert(tmp_path / "a.spacy", tmp_path / "a.jsonl", to="jsonl", strict=True)
+
+
 @pytest.mark.parametrize("to", TARGETS)
 def test_attributes_are_kept_or_told(to, tmp_path):
     """One without a value, one with, and one of two words."""
