@@ -3,7 +3,7 @@
 from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
-from typing import Iterable, Iterator, Optional
+from typing import Iterable, Iterator, Optional, Set, Tuple
 
 import spacy
 import typer
@@ -65,7 +65,9 @@ def convert_cli(
     ),
     seed: int = typer.Option(0, "--seed", help="Of the draw of the splits"),
     strict: bool = typer.Option(
-        False, "--strict", help="Stop at what would have to be dropped"
+        False,
+        "--strict",
+        help="Stop at what would have to be dropped, or written otherwise",
     ),
     report_path: Optional[Path] = typer.Option(
         None, "--report", "-r", help="JSON lines file for each problem and its place"
@@ -135,12 +137,12 @@ def convert(
     dev (float): Share of the documents for dev.spacy, 0 to 1.
     test (float): Share of the documents for test.spacy, 0 to 1.
     seed (int): Of the draw of the splits.
-    strict (bool): Whether a drop is an error.
+    strict (bool): Whether a drop is an error, and what `to` has no place for.
     report_path (Optional[Path]): JSON lines file for each problem.
     silent (bool): Whether to show no progress.
     RETURNS (Report): What was read, written and lost.
     RAISES (ValueError): On an unknown format, language or option, where the output would be
-        read as input, or replace a folder of other files, and on a drop where `strict`.
+        read as input, or replace a folder of other files, and on a loss where `strict`.
         Nothing is written then, nor where there is no document, and what the output was
         before, it still is.
     """
@@ -179,7 +181,8 @@ def convert(
                 raise ValueError(f"The report would be lost: {path} is written over it")
     nlp = _load_tokenizer(lang)
     read = FORMATS[name].read
-    total = sum(1 for found in read(input_path) if isinstance(found, SourceDoc))
+    total, labels = _count(read(input_path))
+    names = target.name_labels(labels) if target.name_labels else {}
     splits = split_documents(total, shares, seed) if cut_up else [""] * total
     for path in paths.values():
         for found in path.iterdir() if path.is_dir() else ():
@@ -190,17 +193,19 @@ def convert(
     report.files.update({path: 0 for path in paths.values()})
     report.left = left
     builder = DocBuilder(nlp, report, options)
+    # Only where there are any does a format take them.
+    given = {"names": names} if names else {}
     position = 0
     with closing(report), ExitStack() as stack:
         parts = {x: stack.enter_context(replace_whole(path)) for x, path in paths.items()}
-        writers = {split: target.write(part) for split, part in parts.items()}
+        writers = {split: target.write(part, **given) for split, part in parts.items()}
         with tqdm(total=total, unit=" docs", disable=silent) as bar:
             for found in _in_zones(nlp, read(input_path)):
                 if not isinstance(found, SourceDoc):
                     report.add(found)
                     continue
                 for doc in builder.build(found):
-                    for problem in find_losses(doc, target.loses):
+                    for problem in find_losses(doc, target.loses, names):
                         report.lose(problem)
                     writers[splits[position]].add(doc)
                     report.files[paths[splits[position]]] += 1
@@ -216,6 +221,18 @@ def convert(
                 # What an earlier run left must not be read with it.
                 remove(path)
     return report
+
+
+def _count(found: Iterable[Found]) -> Tuple[int, Set[str]]:
+    """How many documents there are, and their labels, with the names of attributes."""
+    total, labels = 0, set()
+    for source in found:
+        if isinstance(source, SourceDoc):
+            total += 1
+            labels.update(relation.label for relation in source.relations)
+            for entity in source.entities:
+                labels.update((entity.label, *(name for name, _ in entity.attributes)))
+    return total, labels
 
 
 def _in_zones(nlp: Language, found: Iterable[Found]) -> Iterator[Found]:

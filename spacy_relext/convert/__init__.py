@@ -6,11 +6,20 @@ makes docs of them, the one place where characters are aligned with tokens.
 
 from itertools import islice
 from pathlib import Path
-from typing import Callable, Dict, Iterator, NamedTuple, Optional, Sequence, Union
+from typing import (
+    Callable,
+    Collection,
+    Dict,
+    Iterator,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Union,
+)
 
 from .brat import SUFFIXES as BRAT_SUFFIXES
 from .brat import is_brat, read_brat
-from .brat_writer import BratWriter
+from .brat_writer import BratWriter, name_labels
 from .doccano import is_doccano, read_doccano, write_doccano
 from .docred import is_docred, read_docred
 from .dygie import is_dygie, read_dygie
@@ -44,19 +53,23 @@ class Format(NamedTuple):
     read (Callable[[Path], Iterator[Union[SourceDoc, Problem]]]): Reads a file, or a folder.
     is_it (Callable[[Head], bool]): Whether a file looks like it.
     suffixes (Sequence[str]): How the names of the files end that are read of a folder.
-    write (Optional[Callable[[Path], Writer]]): Begins a file, or a folder, of it. None
+    write (Optional[Callable[..., Writer]]): Begins a file, or a folder, of it, given its
+        path; with `name_labels` also the names, as `names`, where there are any. None
         where it is read alone.
     suffix (str): How the name of what is written ends, "" for a folder.
     loses (Sequence[str]): What it has no place for of a doc, by the names in
         `writers.LOSSES`.
+    name_labels (Optional[Callable[[Collection[str]], Dict[str, str]]]): What it calls
+        those of all labels of a corpus that it has no place for. None where it takes any.
     """
 
     read: Callable[[Path], Iterator[Union[SourceDoc, Problem]]]
     is_it: Callable[[Head], bool]
     suffixes: Sequence[str] = JSON_SUFFIXES
-    write: Optional[Callable[[Path], Writer]] = None
+    write: Optional[Callable[..., Writer]] = None
     suffix: str = ""
     loses: Sequence[str] = ()
+    name_labels: Optional[Callable[[Collection[str]], Dict[str, str]]] = None
 
 
 FORMATS: Dict[str, Format] = {
@@ -65,7 +78,15 @@ FORMATS: Dict[str, Format] = {
         is_brat,
         BRAT_SUFFIXES,
         BratWriter,
-        loses=(*NOWHERE, "spaced_ids", "mentions", "evidence", "annotated"),
+        loses=(
+            *NOWHERE,
+            "spaced_values",
+            "spaced_ids",
+            "mentions",
+            "evidence",
+            "annotated",
+        ),
+        name_labels=name_labels,
     ),
     "doccano": Format(
         read_doccano,

@@ -12,6 +12,8 @@ from .source import Problem, SourceEntity
 
 KINDS = ("document", "entity", "relation", "attribute", "note")
 DROPPED = "dropped"
+# Written otherwise, as the format has no place for it as it is.
+REWRITTEN = "rewritten"
 # Problems of one sort that are told one by one.
 N_TOLD = 3
 
@@ -32,8 +34,8 @@ class Report:
         """Begin a report.
 
         path (Optional[Path]): JSON lines file that takes each problem as it comes.
-        strict (bool): Whether a drop is an error, also of what the format that is
-            written has no place for.
+        strict (bool): Whether a drop is an error, and what the format that is written
+            has no place for.
         """
         self.read: Counter = Counter()
         self.written: Counter = Counter()
@@ -53,14 +55,15 @@ class Report:
         """Take a problem.
 
         problem (Problem): The problem.
-        RAISES (ValueError): Where something is dropped and the report is strict.
+        RAISES (ValueError): Where something is dropped or rewritten and the report is
+            strict.
         """
         place, kind, fate, reason = problem
         if self._file is not None:
             self._file.write(srsly.json_dumps(problem._asdict()) + "\n")
+        if self.strict and fate in (DROPPED, REWRITTEN):
+            raise ValueError(f"{place}: {kind} {fate}: {reason}")
         if fate == DROPPED:
-            if self.strict:
-                raise ValueError(f"{place}: {kind} {fate}: {reason}")
             self.dropped[kind] += 1
             if kind == "document":
                 # The others are counted as docs are made of them.
@@ -78,11 +81,12 @@ class Report:
 
         problem (Problem): The problem.
         """
-        if problem.kind == "note":
-            self.read["note"] += 1
-        else:
-            # It was counted as written to the doc.
-            self.written[problem.kind] -= 1
+        if problem.fate == DROPPED:
+            if problem.kind == "note":
+                self.read["note"] += 1
+            else:
+                # It was counted as written to the doc.
+                self.written[problem.kind] -= 1
         self.add(problem)
 
     def drop(self, place: str, kind: str, reason: str) -> None:

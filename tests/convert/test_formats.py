@@ -860,6 +860,65 @@ def test_broken_json_over_many_lines_ends(tmp_path):
     assert isinstance(problem, Problem) and place == f"{path}:1"
 
 
+def test_labels_that_brat_does_not_allow_are_told_and_kept_apart(tmp_path):
+    """In any split, whatever comes first; a name of an attribute too."""
+    docs = []
+    for label in ("works at", "works_at", "works  at", "works_at_2"):
+        doc = NLP("Ada works at Kestrel")
+        doc.ents = [Span(doc, 0, 1, "A PERSON"), Span(doc, 3, 4, "ORG")]
+        set_relations(doc, [Relation(*doc.ents, label)])
+        doc.user_data[ATTRIBUTES_KEY] = [[0, 3, "A PERSON", "is it", "a\nb"]]
+        docs.append(doc)
+    source = tmp_path / "in.spacy"
+    DocBin(docs=docs, store_user_data=True).to_disk(source)
+    report = convert(source, tmp_path / "out", to="brat", dev=0.5)
+    assert report.changed == {
+        ("entity", "rewritten"): 4,
+        ("relation", "rewritten"): 2,
+        ("attribute", "rewritten"): 8,
+    }
+    told = [x for _, xs in report.sorts() for x in xs]
+    reason = "the format has no place for the label 'works at', which becomes 'works_at_4'"
+    assert f"{source}:1: {reason}, a name that no other has" in told
+    assert report.written == {"document": 4, "entity": 8, "relation": 4, "attribute": 4}
+    back = tmp_path / "back.spacy"
+    convert(tmp_path / "out", back, format="brat")
+    found = load(back)
+    assert {label for doc in found for _, label, _ in get_triples(doc)} == {
+        "works_at_4",
+        "works_at",
+        "works_at_3",
+        "works_at_2",
+    }
+    for doc in found:
+        assert {ent.label_ for ent in doc.ents} == {"A_PERSON", "ORG"}
+        (attribute,) = doc.user_data[ATTRIBUTES_KEY]
+        assert list(attribute) == [0, 3, "A_PERSON", "is_it", "a b"]
+
+
+@pytest.mark.parametrize(
+    "label, attribute, reason",
+    [
+        ("works at", ["is", True], "relation rewritten: .* 'works at', which becomes"),
+        ("works", ["is it", True], "attribute rewritten: .* 'is it', which becomes"),
+        ("works", ["is", "a\nb"], "attribute rewritten: .* one space for any whitespace"),
+        ("works", ["is", ""], "attribute rewritten: .* one space for any whitespace"),
+    ],
+)
+def test_what_brat_has_otherwise_stops_a_strict_conversion(
+    label, attribute, reason, tmp_path
+):
+    doc = NLP("Ada works at Kestrel")
+    doc.ents = [Span(doc, 0, 1, "PERSON"), Span(doc, 3, 4, "ORG")]
+    set_relations(doc, [Relation(*doc.ents, label)])
+    doc.user_data[ATTRIBUTES_KEY] = [[0, 3, "PERSON", *attribute]]
+    source = tmp_path / "in.spacy"
+    DocBin(docs=[doc], store_user_data=True).to_disk(source)
+    with pytest.raises(ValueError, match=reason):
+        convert(source, tmp_path / "out", to="brat", strict=True)
+    assert not (tmp_path / "out").exists()
+
+
 def test_brat_writes_no_file_over(tmp_path):
     source = as_file(tmp_path, "spacy")
     convert(source, tmp_path / "target", to="brat")
