@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
-from .files import decode, walk
+from .check import find_fault
+from .files import BOM, decode, walk
 from .read import Head
 from .report import DROPPED
 from .source import Attribute, Problem, SourceDoc, SourceEntity, SourceRelation
@@ -62,7 +63,7 @@ def read_brat(path: Path) -> Iterator[Any]:
         if bad is not None:
             yield bad
             continue
-        lines, problems = _split(annotation, ann_path)
+        lines, problems = _split(annotation.removeprefix(BOM), ann_path)
         yield _Standoff(lines, problems).as_source(ann_path.stem, str(ann_path), text)
 
 
@@ -129,8 +130,9 @@ class _Standoff:
                 self._read_event(line)
 
     def as_source(self, id: str, place: str, text: str) -> SourceDoc:
+        text, found = _skip_mark(text, [*self.entities.values(), *self.doubles])
         entities = []
-        for entity in [*self.entities.values(), *self.doubles]:
+        for entity in found:
             attributes = self.attributes.pop(entity.id, ())
             entities.append(
                 replace(
@@ -140,8 +142,8 @@ class _Standoff:
                     attributes=tuple(attribute for attribute, _ in attributes),
                 )
             )
-        for target, found in self.attributes.items():
-            for (name, _), where in found:
+        for target, said in self.attributes.items():
+            for (name, _), where in said:
                 reason = f"{name!r} is of {target!r}, which is no entity"
                 self.problems.append(Problem(where, "attribute", DROPPED, reason))
         return SourceDoc(id, place, text, entities, self.relations, self.problems)
@@ -234,6 +236,29 @@ class _Standoff:
 
     def _read_note(self, line: Line) -> None:
         self._drop(line, "docs have no place for notes")
+
+
+def _skip_mark(
+    text: str, entities: List[SourceEntity]
+) -> Tuple[str, List[SourceEntity]]:
+    """A text and its entities without a byte order mark. Offsets of brat's count it, and
+    those of a text that an editor gave one do not, so the texts of the entities tell."""
+    if not text.startswith(BOM):
+        return text, entities
+    text = text.removeprefix(BOM)
+    moved = [
+        replace(
+            entity,
+            start=max(0, entity.start - 1),
+            end=max(0, entity.end - 1),
+            text=entity.text and entity.text.removeprefix(BOM),
+        )
+        for entity in entities
+    ]
+    counted, not_counted = (
+        sum(not find_fault(text, entity) for entity in found) for found in (moved, entities)
+    )
+    return text, moved if counted > not_counted else entities
 
 
 def _leaves_out(text: str, entity: SourceEntity) -> bool:

@@ -27,14 +27,15 @@ def walk(path: Path, suffixes: Sequence[str]) -> Iterator[Path]:
 
 
 def decode(path: Path) -> Union[str, Problem]:
-    """The text of a file. Line breaks are kept as they are, as offsets count them.
+    """The text of a file. Line breaks and a byte order mark are kept, as offsets may count
+    them.
 
     path (Path): The file.
-    RETURNS (Union[str, Problem]): The text without a byte order mark, or why it is none.
+    RETURNS (Union[str, Problem]): The text, or why it is none.
     """
     data = path.read_bytes()
     try:
-        return data.decode("utf8").removeprefix(BOM)
+        return data.decode("utf8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         return find_broken(f"{path}:{line}", error)

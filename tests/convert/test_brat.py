@@ -176,6 +176,22 @@ def test_byte_order_mark_and_crlf(tmp_path):
     assert [ent.text for ent in doc.ents] == ["mills"] and not report.dropped
 
 
+@pytest.mark.parametrize("shift", [0, 1])
+def test_byte_order_mark_that_offsets_count(shift, tmp_path):
+    """As they do in brat, and not where an editor has added it. The entity that begins
+    the text may have it."""
+    bounds = [(n + shift, m + shift) for n, m in ((0, 4), (9, 12), (13, 17))]
+    mark = "\ufeff" * shift
+    ann = "T1\tPERSON {} {}\tMira\nT2\tPERSON {} {};{} {}\tJon Falk\n"
+    ann = ann.format(*sum(bounds, ()))
+    ann += f"T3\tALL 0 {8 + shift}\t{mark}Mira and\nR1\tKNOWS Arg1:T1 Arg2:T2\n"
+    write(tmp_path, ann, "\ufeff" + TEXT)
+    [doc], report = convert(tmp_path, Options(spans_key="all"))
+    assert doc.text == TEXT and not report.dropped and not report.changed
+    assert [x.text for x in doc.spans["all"]] == ["Mira", "Mira and", "Jon Falk"]
+    assert triples(doc) == {("Mira", "KNOWS", "Jon Falk")}
+
+
 @pytest.mark.skipif(not DATA.is_dir(), reason="needs the corpora of ../shared/data")
 @pytest.mark.parametrize(
     "split, n", [("training", 10415), ("develop", 844), ("testing", 2469)]
