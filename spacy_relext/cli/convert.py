@@ -19,7 +19,7 @@ from ..convert.report import Report
 from ..convert.source import SourceDoc
 from ..convert.writers import find_losses
 from . import relext
-from .files import remove, replace_whole
+from .files import check_file, remove, replace_whole
 
 # Documents after which the vocabulary forgets what they brought.
 ZONE = 1000
@@ -141,11 +141,14 @@ def convert(
     report_path (Optional[Path]): JSON lines file for each problem.
     silent (bool): Whether to show no progress.
     RETURNS (Report): What was read, written and lost.
-    RAISES (ValueError): On an unknown format, language or option, where the output would be
-        read as input, or replace a folder of other files, and on a loss where `strict`.
+    RAISES (ValueError): On an unknown format, language or option, a pipe as input, where
+        the output would be read as input, or replace a folder of other files, and on a
+        loss where `strict`.
         Nothing is written then, nor where there is no document, and what the output was
         before, it still is.
     """
+    if not input_path.is_dir():
+        check_file(input_path)
     name = format or guess_format(input_path)
     if name not in FORMATS:
         raise ValueError(f"Unknown format {name!r}, there are: {', '.join(FORMATS)}")

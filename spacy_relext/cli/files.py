@@ -123,6 +123,16 @@ def load_examples(
     return examples
 
 
+def check_file(path: Path) -> None:
+    """Make sure that an input can be read twice.
+
+    path (Path): What is read. One that is not there is told by what reads it.
+    RAISES (ValueError): Where it is no file.
+    """
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is read twice, so it must be a file, not a pipe")
+
+
 def _check_files(path: Path) -> None:
     for file in walk_corpus(path, ".spacy"):
         try:

@@ -14,7 +14,7 @@ from ..graph import build_network, get_edges, write_csv, write_graphml, write_rd
 from ..iri import PREFIXES
 from ..records import Record, load_records
 from . import relext
-from .files import check_apart, replace_whole, warn_of_failed
+from .files import check_apart, check_file, replace_whole, warn_of_failed
 
 
 class Format(str, Enum):
@@ -114,8 +114,7 @@ def _load_documents(inputs: Sequence[Path]) -> Iterator[Record]:
     """The records, those of one id after each other. None is held in memory whose id no
     other has, so what is read has to be there twice."""
     for path in inputs:
-        if path.exists() and not path.is_file():
-            raise ValueError(f"{path} is read twice, so it must be a file, not a pipe")
+        check_file(path)
     counts = Counter(x["id"] for x in chain.from_iterable(map(load_records, inputs)))
     held: List[Record] = []
     for record in chain.from_iterable(map(load_records, inputs)):

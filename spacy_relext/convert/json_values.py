@@ -69,7 +69,7 @@ def _tell_no_json(error: Exception) -> str:
 
 def _begins_with_line(path: Path) -> bool:
     """Whether the first line is a JSON value, as each is in a JSON lines file."""
-    _, line = next(decode_lines(path))
+    line = next((line for _, line in decode_lines(path)), "")
     # What ends with its own bracket is one, if perhaps a broken one.
     return isinstance(line, Problem) or line.rstrip().endswith("}")
 

@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import pytest
 import spacy
 import srsly
@@ -228,6 +231,19 @@ def test_input_is_not_written_over(folder, tmp_path):
         assert "would be read as input" in " ".join(result.output.split())
     # One that is not read may lie there.
     assert relext_convert(path.parent, path.with_name("out.spacy")).exit_code == 0
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="pipes have no path here")
+@pytest.mark.parametrize("options", [[], ["--format", "doccano"]])
+def test_what_can_be_read_once_is_refused(options, tmp_path):
+    """The first look at it would take all."""
+    reading, writing = os.pipe()
+    os.write(writing, b'{"text": "a b", "entities": [{"start_offset": 0}]}\n')
+    os.close(writing)
+    path = Path(f"/dev/fd/{reading}")
+    result = relext_convert(path, tmp_path / "out.spacy", *options)
+    os.close(reading)
+    assert result.exit_code == 1 and "not a pipe" in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize(
