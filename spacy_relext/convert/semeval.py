@@ -1,7 +1,8 @@
 """SemEval-2010 Task 8: a numbered sentence in quotes with two nominals marked, the label of
 its relation in the line below, then a comment and an empty line.
 
-A relation starts at the nominal that its label names first; `Other` is no relation.
+A relation starts at the nominal that its label names first; `Other` is no relation. Of a
+sentence with none below, as in a test file without labels, nobody annotated any.
 """
 
 import re
@@ -47,7 +48,7 @@ def _read_file(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
             yield line
         elif SENTENCE.fullmatch(line):
             if sentence:
-                yield _as_source(*sentence, "")
+                yield _as_source(*sentence)
             sentence = (place, line)
         elif sentence:
             yield _as_source(*sentence, line.strip())
@@ -56,10 +57,12 @@ def _read_file(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
             reason = f"no numbered sentence: {line[:60]!r}"
             yield Problem(place, "document", DROPPED, reason)
     if sentence:
-        yield _as_source(*sentence, "")
+        yield _as_source(*sentence)
 
 
-def _as_source(place: str, line: str, label: str) -> Union[SourceDoc, Problem]:
+def _as_source(
+    place: str, line: str, label: Optional[str] = None
+) -> Union[SourceDoc, Problem]:
     number, sentence = SENTENCE.fullmatch(line).groups()
     parts = MENTIONS.fullmatch(sentence)
     if not parts:
@@ -72,11 +75,19 @@ def _as_source(place: str, line: str, label: str) -> Union[SourceDoc, Problem]:
         entities.append(SourceEntity(id, start, end, NOMINAL, place, text=parts[i]))
     relations: List[SourceRelation] = []
     problems: List[Problem] = []
-    found = LABEL.fullmatch(label)
+    found = LABEL.fullmatch(label or "")
     if found:
         relations.append(SourceRelation(found[2], found[3], found[1], place))
-    elif label != OTHER:
+    elif label not in (OTHER, None):
         reason = f"no label with its direction in the line below: {label!r}"
         problems.append(Problem(place, "relation", DROPPED, reason))
     text = "".join(parts.groups())
-    return SourceDoc(number, place, text, entities, relations, problems)
+    return SourceDoc(
+        number,
+        place,
+        text,
+        entities,
+        relations,
+        problems,
+        has_relations=label is not None,
+    )

@@ -617,6 +617,19 @@ def test_record_without_relations_is_not_one_with_none(name, keys, tmp_path):
     assert found == [False] + [True] * len(keys)
 
 
+def test_sentences_of_semeval_without_labels_are_none_without_relations(tmp_path):
+    """A label that can't be read is one."""
+    sentence = SEMEVAL.split("\r\n")[0].replace("1\t", "{}\t")
+    labels = ["", "wrote_to(e1,e2)", "", "Other", "wrote_to", ""]
+    path = tmp_path / "input.txt"
+    lines = [f"{sentence.format(i)}\n{x}".strip() for i, x in enumerate(labels)]
+    path.write_text("\n".join(lines), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy")
+    docs = load(tmp_path / "output.spacy")
+    assert [has_relations(doc) for doc in docs] == [bool(label) for label in labels]
+    assert (report.read["relation"], report.dropped["relation"]) == (2, 1)
+
+
 @pytest.mark.parametrize("cut", ["document", "line"])
 def test_docs_without_annotated_relations_stay_so(cut, tmp_path):
     bare = Doc(NLP.vocab, words=["Ada", "\n", "Bo"])
