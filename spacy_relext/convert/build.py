@@ -231,7 +231,8 @@ class DocBuilder:
             else:
                 head, tail = find_closest(heads, tails)
                 self.report.add(Problem(relation.place, "relation", "moved", reason))
-            if as_stored_key(head) == as_stored_key(tail):
+            # Of an entity with itself, the two may be different mentions of it.
+            if as_stored_key(head) == as_stored_key(tail) or set(heads) == set(tails):
                 reason = "its head is its tail"
             else:
                 key = (relation.label, head, tail, heads, tails)

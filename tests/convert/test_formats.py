@@ -530,6 +530,29 @@ def test_mentions_of_a_relation_survive_the_way_there_and_back(there, tmp_path):
     assert len(relation.evidence) == 1
 
 
+@pytest.mark.parametrize("n_mentions", [1, 2])
+def test_relation_of_an_entity_with_itself_is_told(n_mentions, tmp_path):
+    """However many mentions it has, and as docs may have been converted before."""
+    ada = DOCRED["vertexSet"][0][:n_mentions]
+    itself = {"h": 0, "t": 0, "r": "knows", "evidence": []}
+    record = {**DOCRED, "vertexSet": [ada, DOCRED["vertexSet"][1]]}
+    record["labels"] = [itself, *DOCRED["labels"]]
+    path = tmp_path / "input.json"
+    path.write_text(json.dumps(record), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy")
+    told = f"{path}:1: its head is its tail"
+    assert told in [x for _, xs in report.sorts() for x in xs]
+    assert report.written["relation"] == report.dropped["relation"] == 1
+    (doc,) = load(tmp_path / "output.spacy")
+    assert [relation.label for relation in get_relations(doc)] == ["wrote_to"]
+    mentions = get_relations(doc)[0].head_mentions
+    ends = mentions[0], mentions[-1]
+    set_relations(doc, [Relation(*ends, "knows", 1.0, mentions, mentions)])
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "output.spacy")
+    report = convert(tmp_path / "output.spacy", tmp_path / "again.spacy")
+    assert report.dropped == {"relation": 1}
+
+
 @pytest.mark.parametrize("there", ["a.spacy", "a.jsonl"])
 def test_relations_keep_what_is_their_own(there, tmp_path):
     """AB is a mention of two entities. Evidence holds without sentence boundaries, too."""
