@@ -108,26 +108,22 @@ class _Standoff:
         self.relations: List[SourceRelation] = []
         # Each with its place, as they may be of an entity that is not there.
         self.attributes: Dict[str, List[Tuple[Attribute, str]]] = defaultdict(list)
-        # Events may name events that come later.
         self.triggers: Dict[str, str] = {}
-        readers = {
-            "T": self._read_entity,
-            "E": self._read_trigger,
+        # Whatever names an entity or an event may come before it.
+        named = {"T": self._read_entity, "E": self._read_trigger}
+        others = {
+            "R": self._read_relation,
+            "E": self._read_event,
+            "*": self._read_equivalence,
             "A": self._read_attribute,
             "M": self._read_attribute,
             "N": self._read_normalization,
             "#": self._read_note,
         }
-        for line in lines:
-            if line.id[0] in readers:
-                readers[line.id[0]](line)
-        for line in lines:
-            if line.id[0] == "R":
-                self._read_relation(line)
-            elif line.id[0] == "*":
-                self._read_equivalence(line)
-            elif line.id[0] == "E":
-                self._read_event(line)
+        for readers in (named, others):
+            for line in lines:
+                if line.id[0] in readers:
+                    readers[line.id[0]](line)
 
     def as_source(self, id: str, place: str, text: str) -> SourceDoc:
         text, found = _skip_mark(text, [*self.entities.values(), *self.doubles])

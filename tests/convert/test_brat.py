@@ -77,6 +77,19 @@ def test_everything_that_brat_says(tmp_path):
     assert report.dropped == {"note": 1}
 
 
+def test_lines_stand_in_any_order(tmp_path):
+    ann = f"{ANN}M1\tSure E1\n"
+    write(tmp_path, ann)
+    [doc], report = convert(tmp_path)
+    write(tmp_path, "".join(reversed(ann.splitlines(keepends=True))))
+    [other], again = convert(tmp_path)
+    assert triples(other) == triples(doc)
+    assert [ent.kb_id_ for ent in other.ents] == [ent.kb_id_ for ent in doc.ents]
+    found = [sorted(x.user_data[ATTRIBUTES_KEY]) for x in (other, doc)]
+    assert found[0] == found[1] and [18, 24, "Opening", "Sure", True] in found[0]
+    assert again.dropped == report.dropped == {"note": 1}
+
+
 def test_equivalence_of_several(tmp_path):
     write(tmp_path, ANN + "*\tAlike T1 T2 T4\n")
     [doc], report = convert(tmp_path)
