@@ -1172,6 +1172,94 @@ def test_what_is_no_character_is_told(begin, between, end, bad, reason, tmp_path
     assert place == f"{path}:2" and reason in problem.reason
 
 
+def make_fact(text: str, head: str, tail: str, **more: Any) -> Dict[str, Any]:
+    """A fact as KnowledgeNet has them, by characters of the document."""
+    fact = {"propertyId": "7", **more}
+    for role, said in (("subject", head), ("object", tail)):
+        start = text.index(said)
+        bounds = {f"{role}Start": start, f"{role}End": start + len(said)}
+        fact.update({**bounds, f"{role}Text": said, f"{role}Uri": more.get(said, "")})
+    return fact
+
+
+@pytest.mark.parametrize("as_array", [False, True])
+def test_documents_of_knowledgenet(as_array, tmp_path):
+    """A doc a passage: annotated for a property, for another that has no fact, for none
+    (as all of the test set), and with facts alone, as a prediction has them."""
+    sentences = ["Ada met Bo in Rome.", "She left.", "Bo slept.", "Cy met Al."]
+    text = "Ada\n\n" + " ".join(sentences)
+    ids = {"Ada met": "", "Bo": "http://www.wikidata.org/entity/Q5", "Rome": "x:y"}
+    facts = [
+        make_fact(text, "Bo", "Rome", **ids),
+        make_fact(text, "Bo", "Ada met", humanReadable="<Bo> <KNOWS> <Ada met>"),
+        {"propertyId": "7"},
+    ]
+    named = [{"propertyId": "7", "propertyName": "VISITED"}]
+    told = make_fact(text, "Cy", "Al", propertyId="8", humanReadable="<Cy> <MET> <Al>")
+    told = [told, make_fact(text, "Al", "Cy", propertyId="9")]
+    passages = [
+        {
+            "passageId": f"d:{i}",
+            "passageStart": text.index(sentence),
+            "passageEnd": text.index(sentence) + len(sentence),
+            "passageText": sentence,
+            "exhaustivelyAnnotatedProperties": properties,
+            "facts": found,
+        }
+        for i, (sentence, properties, found) in enumerate(
+            zip(sentences, [named, named, [], []], [facts, [], [], told])
+        )
+    ]
+    record = {"fold": 1, "documentId": "d", "documentText": text, "passages": passages}
+    records = [record, {**record, "passages": [3, passages[1]]}, {**record, "passages": []}]
+    path = tmp_path / "input.json"
+    lines = json.dumps(records) if as_array else "\n".join(map(json.dumps, records))
+    path.write_text(lines, encoding="utf8")
+    assert guess_format(path) == "knowledgenet"
+    report = convert(path, tmp_path / "output.spacy")
+    docs = load(tmp_path / "output.spacy")
+    assert [doc.text for doc in docs] == [*sentences, sentences[1]]
+    assert list(map(has_relations, docs)) == [True, True, False, True, True]
+    assert get_triples(docs[0]) == {("Bo", "VISITED", "Rome"), ("Bo", "VISITED", "Ada met")}
+    assert [(ent.text, ent.kb_id_, ent.label_) for ent in docs[0].ents] == [
+        ("Ada met", "", "ENTITY"),
+        ("Bo", "Q5", "ENTITY"),
+        ("Rome", "x:y", "ENTITY"),
+    ]
+    assert get_triples(docs[3]) == {("Cy", "MET", "Al"), ("Al", "9", "Cy")}
+    assert docs[0].user_data[SOURCE_KEY][0] == f"d#{text.index(sentences[0])}"
+    # Of each document what is no passage, of each passage its properties.
+    assert report.dropped == {"relation": 1, "document": 2, "note": 5}
+
+
+def test_mention_of_knowledgenet_with_two_ids_is_told(tmp_path):
+    text = "Ada met Bo."
+    facts = [make_fact(text, "Ada", "Bo", Ada=x, Bo=y) for x, y in (("", "b"), ("a", "c"))]
+    passage = {"passageStart": 0, "passageText": text, "facts": facts}
+    record = {"documentText": text, "passages": [passage]}
+    path = tmp_path / "input.json"
+    path.write_text(json.dumps(record), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy", format="knowledgenet")
+    (doc,) = load(tmp_path / "output.spacy")
+    assert [ent.kb_id_ for ent in doc.ents] == ["a", "b"]
+    assert "another id of a mention: 'c'" in report.sorts()[0][1][0]
+
+
+@pytest.mark.parametrize(
+    "properties, annotated", [(None, True), (["wrote_to"], True), ([], False)]
+)
+def test_passage_annotated_for_no_property_is_not_annotated(
+    properties, annotated, tmp_path
+):
+    path = tmp_path / "input.json"
+    record = {**KNOWLEDGENET, "relations": [], "annotated_properties": properties}
+    if properties is None:
+        del record["annotated_properties"]
+    path.write_text(json.dumps(record), encoding="utf8")
+    convert(path, tmp_path / "output.spacy", format="knowledgenet")
+    assert has_relations(load(tmp_path / "output.spacy")[0]) is annotated
+
+
 @pytest.mark.parametrize(
     "name, change, reason",
     [
