@@ -14,7 +14,7 @@ from ..relation import Relation, set_relations
 from ..user_data import ATTRIBUTES_KEY, SENTENCES_KEY, SOURCE_KEY, SYMMETRIC_KEY
 from .check import check_source, drop_all, find_closest
 from .cut import cut_at
-from .report import DROPPED, Report
+from .report import DROPPED, TOLD, Report
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 
 CUTS = ("document", "line", "sentence")
@@ -64,7 +64,8 @@ class DocBuilder:
         read["relation"] += len(source.relations)
         read["attribute"] += sum(len(entity.attributes) for entity in source.entities)
         for problem in source.problems:
-            read[problem.kind] += problem.kind != "document" and problem.fate == DROPPED
+            if problem.fate == DROPPED and problem.kind not in TOLD:
+                read[problem.kind] += 1
             self.report.add(problem)
         if not source.text.strip():
             drop_all(source, "no text in the document", self.report)

@@ -14,6 +14,9 @@ KINDS = ("document", "entity", "relation", "attribute", "note")
 DROPPED = "dropped"
 # Written otherwise, as the format has no place for it as it is.
 REWRITTEN = "rewritten"
+# Kinds that are counted as read where they are dropped. The others are as docs are made
+# of them.
+TOLD = ("document", "note")
 # Problems of one sort that are told one by one.
 N_TOLD = 3
 
@@ -22,7 +25,8 @@ class Report:
     """Counts documents, entities and relations, and collects problems. What it keeps
     does not grow with the input.
 
-    read (Counter): Number read, by kind. What is skipped is not.
+    read (Counter): Number read, by kind. What is skipped is not; a note is where it is
+        dropped.
     written (Counter): Number written, by kind. A document that is cut is one.
     dropped (Counter): Number dropped, by kind.
     changed (Counter): By kind and what was done, as in ("entity", "expanded").
@@ -65,8 +69,7 @@ class Report:
             raise ValueError(f"{place}: {kind} {fate}: {reason}")
         if fate == DROPPED:
             self.dropped[kind] += 1
-            if kind == "document":
-                # The others are counted as docs are made of them.
+            if kind in TOLD:
                 self.read[kind] += 1
         else:
             self.changed[kind, fate] += 1
@@ -81,12 +84,9 @@ class Report:
 
         problem (Problem): The problem.
         """
-        if problem.fate == DROPPED:
-            if problem.kind == "note":
-                self.read["note"] += 1
-            else:
-                # It was counted as written to the doc.
-                self.written[problem.kind] -= 1
+        if problem.fate == DROPPED and problem.kind != "note":
+            # It was counted as written to the doc.
+            self.written[problem.kind] -= 1
         self.add(problem)
 
     def drop(self, place: str, kind: str, reason: str) -> None:
@@ -118,7 +118,7 @@ class Report:
 
         RAISES (AssertionError): Where it was.
         """
-        for kind in ("document", "entity", "relation"):
+        for kind in KINDS:
             n_read = self.read[kind]
             n_known = self.written[kind] + self.dropped[kind]
             assert n_read == n_known, f"{kind}: {n_read} read, {n_known} accounted for"
