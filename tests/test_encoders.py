@@ -30,7 +30,7 @@ from transformers import (
 
 from spacy_relext.transfer.frozen import create_frozen_encoder
 from spacy_relext.transfer.optimizers import create_layerwise_adam, get_layer
-from spacy_relext.transfer.pretraining import MaskedLanguageModel
+from spacy_relext.transfer.pretraining import NO_TARGET, MaskedLanguageModel
 from spacy_relext.transfer.unfreezing import create_gradual_unfreezing
 
 from .test_extractor import make_examples
@@ -226,9 +226,10 @@ def test_is_pretrained_further(encoder, tmp_path):
     windows = model.cut(["ab cd ef gh ij kl mn op"] * 4, window=32)
     model.model.eval()
     torch.manual_seed(1)
-    loss = model._get_loss(windows)
+    loss, n_masked = model._get_loss(windows)
     torch.manual_seed(1)
     batch = model._collate([{"input_ids": window} for window in windows])
+    assert n_masked == int((batch["labels"] != NO_TARGET).sum())
     assert loss.item() == pytest.approx(model.model(**batch).loss.item(), rel=1e-5)
     before = AutoModel.from_pretrained(path).state_dict()
     list(model.train(windows, max_epochs=2))
@@ -238,3 +239,18 @@ def test_is_pretrained_further(encoder, tmp_path):
     differ = [key for key in before if not torch.equal(before[key], after[key])]
     assert len(differ) > len(before) / 2
     make_pipeline((name, tmp_path)).initialize(lambda: make_examples(spacy.blank("en")))
+
+
+def test_no_window_is_longer_than_the_encoder_reads(encoder):
+    """Those of RoBERTa's kind read fewer word pieces than they have positions."""
+    name, path = encoder
+    if name == "gpt2":
+        return
+    model = MaskedLanguageModel(path)
+    n_positions = int(model._count_positions())
+    is_roberta = name in ("roberta", "xlm-roberta")
+    assert n_positions == model.model.config.max_position_embeddings - 2 * is_roberta
+    (longest, *_) = model.cut(["ab " * 2 * n_positions], window=n_positions)
+    assert len(longest) == n_positions and model._get_loss([longest])[0] > 0
+    with pytest.raises(ValueError, match=f"reads at most {n_positions} word pieces"):
+        model.cut(["ab"], window=n_positions + 1)

@@ -98,7 +98,8 @@ def pretrain(
     overwrite (bool): Whether the folder may have files in it.
     use_gpu (int): GPU ID, or -1 for CPU.
     silent (bool): Whether to print nothing.
-    RETURNS (List[float]): The mean loss of each epoch.
+    RETURNS (List[float]): The mean loss of each epoch, not a number where no word was
+        masked in it.
     RAISES (ValueError): Where there is no text, the folder has files in it, the learning
         rate is none, or the encoder cannot guess words.
     """
@@ -120,16 +121,16 @@ def pretrain(
         windows, max_epochs=max_epochs, batch_size=batch_size, learn_rate=learn_rate
     )
     losses: List[float] = []
-    total, n_done = 0.0, 0
+    total, n_guessed = 0.0, 0
     with tqdm(total=n_steps, unit=" steps", disable=silent) as bar:
-        for epoch, loss in steps:
+        for epoch, loss, n_masked in steps:
             if epoch > len(losses):
                 if losses:
                     model.to_disk(output)
                 losses.append(loss)
-                total, n_done = 0.0, 0
-            total, n_done = total + loss, n_done + 1
-            losses[-1] = total / n_done
+                total, n_guessed = 0.0, 0
+            total, n_guessed = total + n_masked * loss, n_guessed + n_masked
+            losses[-1] = total / n_guessed if n_guessed else math.nan
             bar.set_postfix(epoch=epoch, loss=f"{losses[-1]:.3f}")
             bar.update()
     model.to_disk(output)

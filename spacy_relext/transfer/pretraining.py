@@ -5,6 +5,7 @@ domain, helps most where few of them are annotated (Gururangan et al. 2020, "Don
 Pretraining"). spaCy's own `pretrain` is for a tok2vec.
 """
 
+import math
 import random
 from contextlib import contextmanager
 from math import ceil
@@ -74,9 +75,8 @@ class MaskedLanguageModel:
             what the encoder reads.
         """
         tokenizer = self.tokenizer
-        # Not all tokenizers know it, and not all configs have it.
-        longest = getattr(self.model.config, "max_position_embeddings", window)
-        longest = min(longest, tokenizer.model_max_length)
+        # Not all tokenizers know it.
+        longest = min(self._count_positions(), tokenizer.model_max_length)
         if window > longest:
             raise ValueError(
                 f"{self.source} reads at most {longest} word pieces, found: {window}"
@@ -114,7 +114,7 @@ class MaskedLanguageModel:
         max_epochs: int = 20,
         batch_size: int = 1000,
         learn_rate: float = 1e-4,
-    ) -> Iterator[Tuple[int, float]]:
+    ) -> Iterator[Tuple[int, float, int]]:
         """Learn from windows of text. The rate rises for a tenth of the steps, and falls
         to 0 from there.
 
@@ -122,8 +122,8 @@ class MaskedLanguageModel:
         max_epochs (int): Number of passes.
         batch_size (int): Size of a batch, in word pieces with padding.
         learn_rate (float): The highest learning rate.
-        YIELDS (Tuple[int, float]): After each step the epoch, from 1, and the loss: the
-            cross-entropy of a masked word piece, in nats.
+        YIELDS (Tuple[int, float, int]): After each step the epoch, from 1, the loss: the
+            cross-entropy of a masked word piece, in nats, and how many were masked.
         """
         n_steps = self.count_steps(windows, max_epochs, batch_size)
         optimizer = torch.optim.AdamW(self._groups(learn_rate), weight_decay=WEIGHT_DECAY)
@@ -133,13 +133,13 @@ class MaskedLanguageModel:
         self.model.train()
         for epoch in range(1, max_epochs + 1):
             for batch in _batch(random.sample(windows, len(windows)), batch_size):
-                loss = self._get_loss(batch)
+                loss, n_masked = self._get_loss(batch)
                 loss.backward()
                 nn.utils.clip_grad_norm_(self.model.parameters(), GRAD_CLIP)
                 optimizer.step()
                 schedule.step()
                 optimizer.zero_grad()
-                yield epoch, loss.item()
+                yield epoch, loss.item(), n_masked
 
     def to_disk(self, path: Path) -> None:
         """Save the encoder, without the layer that guesses, and its tokenizer.
@@ -156,6 +156,16 @@ class MaskedLanguageModel:
         if vocab_file and Path(vocab_file).is_file():
             # spacy-transformers opens it, and without sentencepiece it is not saved.
             self.tokenizer.save_vocabulary(str(path))
+
+    def _count_positions(self) -> float:
+        # Not all configs have it.
+        count = getattr(self.model.config, "max_position_embeddings", math.inf)
+        for name, layer in self.model.base_model.named_modules():
+            if name.endswith("position_embeddings") and isinstance(layer, nn.Embedding):
+                # RoBERTa's positions begin behind that of padding.
+                if layer.padding_idx is not None:
+                    count = layer.num_embeddings - layer.padding_idx - 1
+        return count
 
     def _get_special_pieces(self) -> Tuple[Window, Window]:
         """What the tokenizer puts before and after a text, as for a pipeline. Not all
@@ -179,7 +189,7 @@ class MaskedLanguageModel:
         groups = [(old, learn_rate), (new, NEW_FACTOR * learn_rate)]
         return [{"params": params, "lr": rate} for params, rate in groups if params]
 
-    def _get_loss(self, windows: Sequence[Window]) -> Tensor:
+    def _get_loss(self, windows: Sequence[Window]) -> Tuple[Tensor, int]:
         device = self.model.device
         batch = self._collate([{"input_ids": window} for window in windows]).to(device)
         targets = batch.pop("labels")
@@ -199,7 +209,8 @@ class MaskedLanguageModel:
             hook.remove()
         # The sum of nothing is 0, its mean is no number.
         loss = nn.functional.cross_entropy(logits.float(), targets[masked], reduction="sum")
-        return loss / max(1, int(masked.sum()))
+        n_masked = int(masked.sum())
+        return loss / max(1, n_masked), n_masked
 
 
 def _batch(windows: Sequence[Window], batch_size: int) -> Iterator[List[Window]]:

@@ -10,6 +10,8 @@ from spacy.training import Corpus
 from spacy.util import registry
 from spacy.vocab import Vocab
 
+from ..words import is_word
+
 NAME = "spacy-relext.fit_vectors.v1"
 N_EXAMPLES = 5
 
@@ -52,10 +54,11 @@ def create_fit_vectors(
         unknown: Counter = Counter()
         for example in Corpus(path)(nlp):
             for token in example.predicted:
-                if token.is_alpha:
+                if is_word(token):
                     (known if token.has_vector else unknown)[token.text] += 1
         n_known, n_unknown = sum(known.values()), sum(unknown.values())
-        coverage = n_known / max(1, n_known + n_unknown)
+        # Where there is no word, none lacks a vector.
+        coverage = n_known / (n_known + n_unknown) if known or unknown else 1.0
         if coverage < min_coverage:
             words = ", ".join(word for word, _ in unknown.most_common(N_EXAMPLES))
             raise ValueError(

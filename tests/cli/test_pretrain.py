@@ -1,11 +1,12 @@
 import json
+import math
 import zlib
 
 import pytest
 import spacy
 from spacy.cli import app
 from spacy.tokens import DocBin
-from transformers import AutoModel
+from transformers import AutoModel, AutoTokenizer
 from typer.testing import CliRunner
 
 import spacy_relext.cli  # noqa: F401
@@ -90,10 +91,10 @@ def test_what_an_interruption_leaves_is_the_epoch_before(
     train = MaskedLanguageModel.train
 
     def interrupted(*args, **kwargs):
-        for epoch, loss in train(*args, **kwargs):
+        for epoch, loss, n_masked in train(*args, **kwargs):
             if epoch == 3:
                 raise KeyboardInterrupt
-            yield epoch, loss
+            yield epoch, loss, n_masked
 
     monkeypatch.setattr(MaskedLanguageModel, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -109,3 +110,15 @@ def test_the_seed_decides(tiny_encoder, corpus, tmp_path):
 
     first = losses(0)
     assert losses(0) == first != losses(1)
+
+
+def test_loss_is_that_of_the_words_that_were_masked(tiny_encoder, tmp_path):
+    """Most epochs of a few words mask some, others none."""
+    texts = tmp_path / "few.txt"
+    texts.write_text("ab\n")
+    options = {"lines": True, "batch_size": 4, "learn_rate": 1e-9}
+    losses = pretrain(tiny_encoder, [texts], tmp_path / "out", max_epochs=30, **options)
+    known = [loss for loss in losses if not math.isnan(loss)]
+    assert 0 < len(known) < 30
+    chance = math.log(len(AutoTokenizer.from_pretrained(tiny_encoder)))
+    assert known == pytest.approx([chance] * len(known), rel=0.1)

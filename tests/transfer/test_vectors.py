@@ -39,6 +39,20 @@ def test_share_of_words(corpus):
     assert str(corpus) in str(error.value)
 
 
+def test_words_of_letters_with_marks_count(tmp_path):
+    words = "दिल्ली में है"
+    DocBin(docs=[spacy.blank("en")(words)]).to_disk(tmp_path / "hi.spacy")
+    fit = create_fit_vectors(tmp_path / "hi.spacy", min_coverage=1.0)
+    fit(make_nlp(*words.split()))
+    with pytest.raises(ValueError, match="only 67%.*for example: है"):
+        fit(make_nlp(*words.split()[:2]))
+
+
+def test_without_words_none_lacks_a_vector(tmp_path):
+    DocBin(docs=[spacy.blank("en")("1843 .")]).to_disk(tmp_path / "numbers.spacy")
+    create_fit_vectors(tmp_path / "numbers.spacy", min_coverage=1.0)(make_nlp("Ada"))
+
+
 def test_words_in_lower_case(corpus, tmp_path):
     with pytest.raises(ValueError, match="only 0%.*ignore_case"):
         create_fit_vectors(corpus)(make_nlp("ada", "kestrel"))
