@@ -15,7 +15,7 @@ from ..user_data import ATTRIBUTES_KEY, SENTENCES_KEY, SOURCE_KEY, SYMMETRIC_KEY
 from .check import check_source, drop_all, find_closest
 from .cut import cut_at
 from .report import DROPPED, TOLD, Report
-from .source import Problem, SourceDoc, SourceEntity, SourceRelation, space_words
+from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 
 CUTS = ("document", "line", "sentence")
 
@@ -96,9 +96,7 @@ class DocBuilder:
         if source.doc is not None:
             return source.doc.copy()
         if source.words is not None:
-            # Without them there would be a space behind the last one, too.
-            spaces = source.spaces or space_words(source.words)
-            return Doc(self.nlp.vocab, words=source.words, spaces=spaces)
+            return Doc(self.nlp.vocab, words=source.words, spaces=source.spaces)
         # Not `make_doc`, which refuses what would be too long for a parser.
         return self.nlp.tokenizer(source.text)
 

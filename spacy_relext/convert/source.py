@@ -147,15 +147,6 @@ def _check_types(found: Any, type_: Union[type, Tuple], *names: str) -> None:
             raise TypeError(f"{name!r} is of type {type(value).__name__}: {value!r}")
 
 
-def space_words(words: Sequence[str]) -> List[bool]:
-    """Whether a space follows each token, where a file does not say.
-
-    words (Sequence[str]): The tokens.
-    RETURNS (List[bool]): One between any two.
-    """
-    return [i + 1 < len(words) for i in range(len(words))]
-
-
 def join_words(
     words: Sequence[str], spaces: Optional[Sequence[bool]] = None
 ) -> Tuple[str, List[Tuple[int, int]]]:
@@ -168,7 +159,7 @@ def join_words(
         each token.
     """
     if spaces is None:
-        spaces = space_words(words)
+        spaces = [True] * (len(words) - 1) + [False]
     pieces, bounds, start = [], [], 0
     for word, space in zip(words, spaces):
         bounds.append((start, start + len(word)))

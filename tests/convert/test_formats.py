@@ -1301,14 +1301,6 @@ def test_lines_of_another_document_are_told(tmp_path):
     assert any(x.startswith(f"{path}:7: no line with a title") for x in told)
 
 
-@pytest.mark.parametrize("name", ["spert", "dygie", "docred", "tacred", "fewrel"])
-@pytest.mark.parametrize("cut", ["document", "sentence"])
-def test_no_space_follows_the_last_token(name, cut, tmp_path):
-    convert(as_file(tmp_path, name), tmp_path / "out.spacy", options=Options(cut))
-    docs = load(tmp_path / "out.spacy")
-    assert docs[-1].text.endswith(TEXT) and all(doc.text[-1] == "." for doc in docs)
-
-
 @pytest.mark.parametrize("key", ["label", "labels"])
 def test_doccano_without_relations(key, tmp_path):
     """An entity is a list, then, and nobody has annotated relations."""
