@@ -114,7 +114,9 @@ def get_records(
                 mentions[t],
                 [[sent.start_char, sent.end_char] for sent in sents],
             )
-            for record, h, t, sents in zip(records, held.head.tolist(), held.tail.tolist(), told)
+            for record, h, t, sents in zip(
+                records, held.head.tolist(), held.tail.tolist(), told
+            )
         ]
     bounds = numpy.searchsorted(pairs.doc[held.head], numpy.arange(n_docs + 1)).tolist()
     return [records[start:end] for start, end in zip(bounds, bounds[1:])]

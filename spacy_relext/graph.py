@@ -3,9 +3,8 @@ tell the sentences they were found in."""
 
 import csv
 from collections import Counter
-from hashlib import sha256
 from importlib import import_module
-from itertools import chain, groupby, islice, product, repeat
+from itertools import chain, groupby, product
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from types import ModuleType
@@ -25,20 +24,15 @@ from typing import (
 )
 
 from .grouping import check_separator
-from .iri import complete_prefixes, make_iri, make_place_iri
+from .iri import complete_prefixes, make_iri
 from .nodes import ROLES, Node, find_nodes
 from .records import Record, get_mention_ids, make_writable
 
 if TYPE_CHECKING:
     import networkx
-    import rdflib
 
-# The NLP Interchange Format, for pieces of text.
-NIF = "http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#"
 # Between the texts of sentences that tell of a relation together.
 GAP = " … "
-# How many edges, or names, are a part of a graph that is written part by part.
-AT_ONCE = 500
 COLUMNS = (
     "head head_name head_type head_kb_id relation label tail tail_name tail_type tail_kb_id "
     "symmetric score document start end sentence"
@@ -121,66 +115,16 @@ def get_edges(
                 yield edge
 
 
-def build_rdf(
-    edges: Iterable[Edge], prefixes: Optional[Mapping[str, str]] = None
-) -> "rdflib.Graph":
-    """The graph as RDF. An edge is a triple, and for each place that tells of it a
-    statement about that triple (`rdf:Statement`) with its score, derived from the
-    sentences: that is what Turtle and SPARQL can say in their present versions, while a
-    question that needs no evidence does not meet it. A sentence is a `nif:Sentence` with
-    its text, place and document. A node has the name that most of its edges show as
-    `rdfs:label`, and others as `skos:altLabel`; types and relations likewise.
-
-    edges (Iterable[Edge]): The edges.
-    prefixes (Optional[Mapping[str, str]]): As they were given to `get_edges`.
-    RETURNS (rdflib.Graph): The graph.
-    RAISES (ImportError): Without rdflib.
-    """
-    prefixes = complete_prefixes(prefixes)
-    shown: Counter = Counter()
-    told = chain.from_iterable(_describe(edge, prefixes, shown) for edge in edges)
-    return _collect(chain(told, _list_names(shown)), prefixes)
-
-
-def write_rdf(
-    edges: Iterable[Edge],
-    file: TextIO,
-    format: str = "turtle",
-    prefixes: Optional[Mapping[str, str]] = None,
-) -> int:
-    """The graph as `build_rdf` makes it, written part by part: rdflib takes memory for all
-    that is in a graph, and to write it as Turtle time by the square of that. What several
-    parts say is written in each of them, and names come last.
-
-    edges (Iterable[Edge]): The edges; a part of them is held in memory, and all names.
-    file (TextIO): Where to.
-    format (str): `turtle` or `nt`, that is N-Triples.
-    prefixes (Optional[Mapping[str, str]]): As they were given to `get_edges`.
-    RETURNS (int): Number of edges.
-    RAISES (ImportError): Without rdflib.
-    """
-    prefixes = complete_prefixes(prefixes)
-    shown: Counter = Counter()
-    n_edges = 0
-    for part in _cut(edges):
-        told = chain.from_iterable(_describe(edge, prefixes, shown) for edge in part)
-        file.write(_collect(told, prefixes).serialize(format=format))
-        n_edges += len(part)
-    for names in _cut(_list_names(shown)):
-        file.write(_collect(names, prefixes).serialize(format=format))
-    return n_edges
-
-
 def build_network(edges: Iterable[Edge]) -> "networkx.MultiDiGraph":
     """The graph as networkx has it: an edge for each place that tells of a relation, with
-    `label`, `score` and the place. A node has the `name` and `type`
-    that most of its edges show, of several the first by the alphabet, and its `kb_id`.
+    `label`, `score` and the place. A node has the `name` and `type` that most of its edges
+    show, of several the first by the alphabet, and its `kb_id`.
 
     edges (Iterable[Edge]): The edges.
     RETURNS (networkx.MultiDiGraph): The graph; its nodes are named by their IRIs.
     RAISES (ImportError): Without networkx.
     """
-    network = _require("networkx").MultiDiGraph()
+    network = require("networkx").MultiDiGraph()
     shown: Counter = Counter()
     for edge in edges:
         shown.update((edge.head, edge.tail))
@@ -188,7 +132,7 @@ def build_network(edges: Iterable[Edge]) -> "networkx.MultiDiGraph":
         for name in (*ROLES, "sentences"):
             del fields[name]
         network.add_edge(edge.head.iri, edge.tail.iri, **fields, **edge.get_place())
-    for iri, nodes in groupby(_rank(shown), attrgetter("iri")):
+    for iri, nodes in groupby(rank(shown), attrgetter("iri")):
         fields = next(nodes)._asdict()
         del fields["iri"]
         network.add_node(iri, **fields)
@@ -201,7 +145,7 @@ def write_graphml(network: "networkx.MultiDiGraph", path: Path) -> None:
     network (networkx.MultiDiGraph): The graph.
     path (Path): The file.
     """
-    _require("networkx").write_graphml(network, path)
+    require("networkx").write_graphml(network, path)
 
 
 def write_csv(edges: Iterable[Edge], file: TextIO) -> int:
@@ -223,6 +167,36 @@ def write_csv(edges: Iterable[Edge], file: TextIO) -> int:
         writer.writerow(row)
         n_edges += 1
     return n_edges
+
+
+def rank(shown: Counter) -> List[Tuple]:
+    """Put what edges show of IRIs in order.
+
+    shown (Counter): How often each was shown, tuples that begin with the IRI.
+    RETURNS (List[Tuple]): The tuples by IRI, that which was shown most first, of several
+        the first by the alphabet.
+    """
+
+    def place(found: Tuple) -> Tuple:
+        return found[0], -shown[found], found
+
+    return sorted(shown, key=place)
+
+
+def require(name: str) -> ModuleType:
+    """Import what a format needs.
+
+    name (str): The package.
+    RETURNS (ModuleType): The package.
+    RAISES (ImportError): Where it is not there, with what to do.
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"This format of the graph needs {name}, which comes with the extra [graph]: "
+            "pip install 'spacy-relext[graph]'"
+        ) from error
 
 
 def _list_edges(
@@ -253,91 +227,7 @@ def _list_edges(
             )
 
 
-def _cut(items: Iterable[Any]) -> Iterator[List[Any]]:
-    items = iter(items)
-    while part := list(islice(items, AT_ONCE)):
-        yield part
-
-
-def _rank(shown: Counter) -> List[Tuple]:
-    """What was shown of each IRI, by IRI, and that which was shown most first."""
-
-    def rank(found: Tuple) -> Tuple:
-        return found[0], -shown[found], found
-
-    return sorted(shown, key=rank)
-
-
-def _collect(triples: Iterable[Tuple], prefixes: Mapping[str, str]) -> "rdflib.Graph":
-    graph = _require("rdflib").Graph()
-    for name, beginning in {**prefixes, "nif": NIF}.items():
-        graph.bind(name, beginning, replace=True)
-    for triple in triples:
-        graph.add(triple)
-    return graph
-
-
-def _list_names(shown: Counter) -> Iterator[Tuple]:
-    """Of the names that were counted with their IRIs, triples."""
-    rdflib = _require("rdflib")
-    for iri, names in groupby(_rank(shown), itemgetter(0)):
-        properties = chain([rdflib.RDFS.label], repeat(rdflib.SKOS.altLabel))
-        for property, (_, name) in zip(properties, names):
-            yield rdflib.URIRef(iri), property, rdflib.Literal(name)
-
-
-def _describe(edge: Edge, prefixes: Mapping[str, str], shown: Counter) -> Iterator[Tuple]:
-    """What RDF says of an edge, its ends and its sentences, in triples; all but names,
-    which are counted."""
-    rdflib = _require("rdflib")
-    iri, literal = rdflib.URIRef, rdflib.Literal
-    rdf, xsd = rdflib.RDF, rdflib.XSD
-    nif, relext = rdflib.Namespace(NIF), rdflib.Namespace(prefixes["relext"])
-    shown[edge.relation, edge.label] += 1
-    for node in (edge.head, edge.tail):
-        about = iri(node.iri)
-        shown[node.iri, node.name] += 1
-        if node.type:
-            type_ = make_iri(node.type, "type", prefixes)
-            yield about, rdf.type, iri(type_)
-            shown[type_, node.type] += 1
-        if node.kb_id:
-            yield about, rdflib.DCTERMS.identifier, literal(node.kb_id)
-    triple = iri(edge.head.iri), iri(edge.relation), iri(edge.tail.iri)
-    yield triple
-    if edge.symmetric:
-        yield triple[::-1]
-        yield triple[1], rdf.type, rdflib.OWL.SymmetricProperty
-    sentences = []
-    for start, end, text in edge.sentences:
-        sentences.append(iri(make_place_iri(edge.document, start, end)))
-        yield sentences[-1], rdf.type, nif.Sentence
-        yield sentences[-1], nif.anchorOf, literal(text)
-        yield sentences[-1], nif.referenceContext, iri(edge.document)
-        for place, offset in ((nif.beginIndex, start), (nif.endIndex, end)):
-            yield sentences[-1], place, literal(offset, datatype=xsd.nonNegativeInteger)
-    # Named after what it says, so that graphs can be put together.
-    name = sha256(" ".join((*triple, *sentences)).encode("utf-8")).hexdigest()[:32]
-    statement = iri(prefixes["statement"] + name)
-    yield statement, rdf.type, rdf.Statement
-    for role, part in zip((rdf.subject, rdf.predicate, rdf.object), triple):
-        yield statement, role, part
-    yield statement, relext.score, literal(edge.score, datatype=xsd.double)
-    for sentence in sentences:
-        yield statement, rdflib.PROV.wasDerivedFrom, sentence
-
-
 def _pair(heads: Iterable[Node], tails: Iterable[Node]) -> List[Tuple[Node, Node]]:
     """Heads with tails, and none with itself where there is another."""
     pairs = list(product(heads, tails))
     return [(head, tail) for head, tail in pairs if head.iri != tail.iri] or pairs
-
-
-def _require(name: str) -> ModuleType:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(
-            f"This format of the graph needs {name}, which comes with the extra [graph]: "
-            "pip install 'spacy-relext[graph]'"
-        ) from error

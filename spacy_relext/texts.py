@@ -2,8 +2,6 @@
 
 import csv
 import json
-import os
-from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import (
@@ -11,7 +9,6 @@ from typing import (
     Collection,
     Iterable,
     Iterator,
-    List,
     Mapping,
     NamedTuple,
     Optional,
@@ -19,12 +16,7 @@ from typing import (
     Union,
 )
 
-# By how a file ends: what separates its columns, or how its texts lie in it.
-COLUMNS = {".csv": ",", ".tsv": "\t"}
-JSON_LINES = (".jsonl", ".ndjson")
-PLAIN = (".txt", ".text", ".md")
-READ = (*PLAIN, *JSON_LINES, *COLUMNS)
-READ_ONLY = f"files that end in {', '.join(READ)} are"
+from .text_files import COLUMNS, JSON_LINES, Fault, find_files, tell_unreadable
 
 BOM = "\ufeff"
 
@@ -44,13 +36,6 @@ class Text(NamedTuple):
     id: str
     source: str
     text: str
-
-
-class Fault(NamedTuple):
-    """What could not be read: where, and why."""
-
-    source: str
-    reason: str
 
 
 class Note(NamedTuple):
@@ -83,7 +68,7 @@ def read_texts(
     YIELDS (Found): The documents, and what is none, each where it stands; notes at the
         end of the file that they are of.
     """
-    for path in _find_files(paths, leave_out):
+    for path in find_files(paths, leave_out):
         if isinstance(path, Fault):
             yield path
             continue
@@ -106,7 +91,7 @@ def read_texts(
                 yield Fault(path.as_posix(), "no document in it")
             yield from ids.tell(path)
         except OSError as error:
-            yield Fault(path.as_posix(), _tell_unreadable(error))
+            yield Fault(path.as_posix(), tell_unreadable(error))
 
 
 class _Ids:
@@ -145,48 +130,6 @@ class _Ids:
         if self._must_be and self._n_docs and not self._n_given:
             reason = f"no document has an id under {self.field!r}; file and line name it"
             yield Note(path.as_posix(), reason)
-
-
-def _find_files(
-    paths: Iterable[Path], leave_out: Optional[Path]
-) -> Iterator[Union[Path, Fault]]:
-    for path in paths:
-        if path.is_dir():
-            empty = True
-            for found in _search(path, leave_out):
-                empty = False
-                yield found
-            if empty:
-                yield Fault(path.as_posix(), "no file to read in it")
-        elif path.suffix.lower() in READ:
-            yield path
-        else:
-            yield Fault(path.as_posix(), f"not read: {READ_ONLY}")
-
-
-def _search(path: Path, leave_out: Optional[Path]) -> Iterator[Union[Path, Fault]]:
-    errors: List[OSError] = []
-    for folder, folders, names in os.walk(path, onerror=errors.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for link in filter(Path.is_symlink, (Path(folder, name) for name in folders)):
-            reason = "not read: a link to a folder, to be given as an input itself"
-            yield Fault(link.as_posix(), reason)
-        others = Counter()
-        for name in sorted(name for name in names if not name.startswith(".")):
-            file = Path(folder, name)
-            if file.suffix.lower() not in READ:
-                others[file.suffix or name] += 1
-            elif leave_out is None or not _is_same(file, leave_out):
-                yield file
-        if others:
-            kinds = ", ".join(f"{kind} ({n})" for kind, n in sorted(others.items()))
-            yield Fault(Path(folder).as_posix(), f"not read: {kinds}; {READ_ONLY}")
-    for error in errors:
-        yield Fault(Path(error.filename).as_posix(), _tell_unreadable(error))
-
-
-def _is_same(path: Path, other: Path) -> bool:
-    return path.name == other.name and path.resolve() == other.resolve()
 
 
 def _read_file(path: Path) -> Iterator[Union[Text, Fault]]:
@@ -318,10 +261,6 @@ def _check(text: Text) -> Union[Text, Fault]:
         found = error.object[error.start]
         return Fault(text.source, f"broken UTF-8: {found!r} is no character")
     return text
-
-
-def _tell_unreadable(error: OSError) -> str:
-    return f"cannot be read: {error.strerror}"
 
 
 def _tell_broken(error: UnicodeDecodeError) -> str:

@@ -4,15 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from spacy_relext.graph import (
-    NIF,
-    build_network,
-    build_rdf,
-    get_edges,
-    write_csv,
-    write_graphml,
-    write_rdf,
-)
+from spacy_relext.graph import build_network, get_edges, write_csv, write_graphml
+from spacy_relext.rdf import NIF, build_rdf, write_rdf
 
 TEXT = "Ada Lund met Bo. ada  LUND runs Acme & Sons."
 
@@ -264,7 +257,7 @@ def test_odd_names(name, tmp_path):
 def test_rdf_in_parts(records, format, monkeypatch):
     """Many documents make one graph, and are never held all at once."""
     rdflib = pytest.importorskip("rdflib")
-    monkeypatch.setattr("spacy_relext.graph.AT_ONCE", 3)
+    monkeypatch.setattr("spacy_relext.rdf.AT_ONCE", 3)
     many = [{**records[0], "id": f"http://a.org/{i}#b"} for i in range(8)]
     file = io.StringIO()
     written = []

@@ -1,22 +1,10 @@
 """python -m spacy relext extract"""
 
-import json
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import (
-    Any,
-    BinaryIO,
-    Collection,
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    Optional,
-    Set,
-    Tuple,
-)
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 import typer
 from spacy import util
@@ -32,8 +20,9 @@ from ..records import as_record
 from ..texts import Fault, Found, Text, read_texts
 from ..workers import map_batches
 from . import relext
-from .files import WriteError, check_apart, replace_whole, tell_output
+from .files import WriteError, check_apart, tell_output
 from .fingerprint import find_folder, get_fingerprint
+from .resume import dump, replace_lines, skip_done
 
 # A batch ends with the document that reaches this, in characters.
 MAX_BATCH_CHARS = 500_000
@@ -162,7 +151,7 @@ def extract(
     with output.open("a+b") as file:
         if not overwrite:
             file.seek(0)
-            done, failed, texts = _skip_done(file, texts, output, mark)
+            done, failed, texts = skip_done(file, texts, output, mark)
     again = failed if retry_failed else set()
     n_kept = done - len(again)
     counts = dict(documents=n_kept, continued=n_kept, failed_before=len(failed - again))
@@ -182,7 +171,7 @@ def extract(
                 if "error" in record and not silent:
                     bar.write(f"{record['source']}: {record['error']}")
             bar.update(len(records))
-            yield [_dump({**mark, **record}) + b"\n" for record in records]
+            yield [dump({**mark, **record}) + b"\n" for record in records]
 
     with bar:
         # Nothing left to do needs no pipeline.
@@ -190,7 +179,7 @@ def extract(
             everything = (text for text in read() if isinstance(text, Text))
             redone = (text for i, text in enumerate(everything) if i in again)
             # Not kept in a variable, or its pipeline would stay beside the next.
-            _replace_lines(output, again, chain.from_iterable(annotate(redone)))
+            replace_lines(output, again, chain.from_iterable(annotate(redone)))
         if done < n_texts:
             # Not before: a pipeline that can't be loaded leaves what was there.
             mode = "ab" if done else "wb"
@@ -264,61 +253,6 @@ def _count(found: Iterable[Found], silent: bool) -> Tuple[int, int]:
         if not isinstance(one, Text) and not silent:
             msg.warn(f"{one.source}: {one.reason}")
     return n_texts, n_faults
-
-
-def _dump(record: Dict[str, Any]) -> bytes:
-    return json.dumps(record, ensure_ascii=False).encode("utf-8")
-
-
-def _skip_done(
-    file: BinaryIO, texts: Iterator[Text], output: Path, mark: Dict[str, str]
-) -> Tuple[int, Set[int], Iterator[Text]]:
-    """How many of the texts the file has records of, which of these tell of an error, by
-    their position, and the texts that remain. What was written of a record in part is cut
-    off."""
-    done = end = 0
-    failed = set()
-    for line in file:
-        text = next(texts, None)
-        if not _is_begun(line, _begin(mark)):
-            raise ValueError(
-                f"{output}:{done + 1} was written with another model or --code, with this "
-                "model before it was trained anew, or before records said with which. Give "
-                "another --output, or --overwrite to begin anew"
-            )
-        # A record begins with its text, whatever was found in it.
-        begin = b"" if text is None else _begin({**mark, **text._asdict()})
-        if text is None or not _is_begun(line, begin):
-            expected = "there is no more input" if text is None else f"comes {text.source}"
-            raise ValueError(
-                f"{output}:{done + 1} is not of the same input, where {expected}. Give the "
-                "same files and options as before, another --output, or --overwrite"
-            )
-        if not line.endswith(b"\n"):
-            file.seek(end)
-            file.truncate()
-            return done, failed, chain([text], texts)
-        if line.startswith(b', "error": ', len(begin)):
-            failed.add(done)
-        end += len(line)
-        done += 1
-    return done, failed, texts
-
-
-def _begin(record: Dict[str, str]) -> bytes:
-    return _dump(record)[:-1]
-
-
-def _is_begun(line: bytes, begin: bytes) -> bool:
-    """Whether a line, which may be cut off anywhere, begins so."""
-    return line[: len(begin)] == begin[: len(line)]
-
-
-def _replace_lines(path: Path, numbers: Collection[int], lines: Iterator[bytes]) -> None:
-    """Put other lines in place of those of a file that have these numbers, from 0."""
-    with replace_whole(path) as part, path.open("rb") as old, part.open("wb") as new:
-        for number, line in enumerate(old):
-            new.write(next(lines) if number in numbers else line)
 
 
 def _batch(texts: Iterable[Text], size: int) -> Iterator[List[Text]]:

@@ -29,6 +29,16 @@ def check_apart(inputs: Iterable[Path], output: Path) -> None:
         raise ValueError(f"{output} cannot be input and output")
 
 
+def check_file(path: Path) -> None:
+    """Make sure that an input can be read twice.
+
+    path (Path): What is read. One that is not there is told by what reads it.
+    RAISES (ValueError): Where it is no file.
+    """
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is read twice, so it must be a file, not a pipe")
+
+
 @contextmanager
 def replace_whole(path: Path) -> Iterator[Path]:
     """Write a file or folder beside what it is to replace, which it does when all is
@@ -121,16 +131,6 @@ def load_examples(
     if not examples:
         raise ValueError(f"No docs in {path}: give a .spacy file, or a directory of such")
     return examples
-
-
-def check_file(path: Path) -> None:
-    """Make sure that an input can be read twice.
-
-    path (Path): What is read. One that is not there is told by what reads it.
-    RAISES (ValueError): Where it is no file.
-    """
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{path} is read twice, so it must be a file, not a pipe")
 
 
 def _check_files(path: Path) -> None:

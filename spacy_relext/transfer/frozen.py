@@ -51,8 +51,9 @@ def create_frozen_encoder(
     that listeners use, in the memory of the CPU: 4 bytes times the encoder's width a word
     piece, and 4 for the mask. That is 1.5 kB at a width of 384 and 3 kB at 768; English
     has about 1.3 word pieces a token. All windows of a doc are kept as long as its longest,
-    and pieces in the overlap of two count twice. The saved pipeline is as it would be without the callback. An
-    `annotation_setter` finds `doc_data` in its batch and nothing else.
+    and pieces in the overlap of two count twice. The saved pipeline is as it would be
+    without the callback. An `annotation_setter` finds `doc_data` in its batch and nothing
+    else.
 
     With `training.max_epochs = -1` the corpus is streamed: it may be larger than the
     memory, and what an augmenter changes is another text in each epoch. Then a doc is

@@ -149,7 +149,7 @@ class LayerwiseAdam(Optimizer):
 
     def step_schedules(self) -> None:
         super().step_schedules()
-        self._counted.update(module for module, _ in self.nr_update)
+        self._counted.update(module for module, name in self.nr_update if "." in name)
 
     def _get_factor(self, key: Tuple[int, str]) -> float:
         module, name = key

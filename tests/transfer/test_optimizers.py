@@ -149,6 +149,14 @@ def test_a_layer_that_begins_when_the_others_were_counted_delays_none():
     assert change == pytest.approx(0.05, rel=0.01)
 
 
+def test_a_layer_of_thinc_with_the_number_of_an_encoder_is_none_of_it():
+    optimizer = create_layerwise_adam(0.1)
+    shim = make_encoder("bert")
+    optimizer((shim.id, "W"), numpy.ones(2, dtype="f"), numpy.ones(2, dtype="f"))
+    optimizer.step_schedules()
+    assert set(update(shim, optimizer).values()) == {0.0}
+
+
 class TorchHead(torch.nn.Module):
     def __init__(self):
         super().__init__()
