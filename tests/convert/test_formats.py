@@ -1517,3 +1517,11 @@ def test_relation_of_prodigy_without_tokens_and_score(score, tmp_path):
     convert(path, tmp_path / "output.spacy", format="prodigy", strict=True)
     (doc,) = load(tmp_path / "output.spacy")
     assert [(x.head.text, x.score) for x in get_relations(doc)] == [("Ada Byron", 1.0)]
+
+
+def test_a_byte_order_mark_is_none_of_the_first_line(tmp_path):
+    path = tmp_path / "marked.txt"
+    path.write_text('\ufeff1\t"The <e1>storm</e1> hit <e2>us</e2>."\nOther\n', encoding="utf8")
+    report = convert(path, tmp_path / "out.spacy")
+    (doc,) = load(tmp_path / "out.spacy")
+    assert doc.text == "The storm hit us." and not report.dropped
