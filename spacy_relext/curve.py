@@ -101,6 +101,20 @@ def get_curve(scores: Floats1d, truths: Floats1d, n_true: int) -> Curve:
     return Curve(scores[last], n_right / (last + 1), n_right / n_true)
 
 
+def check_threshold(pipe: RelationExtractor) -> None:
+    """Check that there are thresholds to draw a curve of.
+
+    pipe (RelationExtractor): The relation extractor.
+    RAISES (ValueError): Where its objective, one of a user's own, has no `threshold`.
+    """
+    if not hasattr(pipe.objective, "threshold"):
+        raise ValueError(
+            f"{pipe.name}: no precision-recall curve, as the objective "
+            f"{type(pipe.objective).__name__} has no attribute `threshold` by which it "
+            "decides"
+        )
+
+
 def rank_candidates(
     pipe: RelationExtractor,
     examples: Iterable[Example],
@@ -119,7 +133,9 @@ def rank_candidates(
     RETURNS (Tuple[Floats1d, Floats1d]): The scores, one for both directions of a
         symmetric label and one for all parts of an entity, and which of them are right,
         1 or 0, as `score_relations` has it; in main memory.
+    RAISES (ValueError): Where its objective has no threshold.
     """
+    check_threshold(pipe)
     symmetric = pipe.cfg["symmetric_labels"]
     is_wanted = numpy.asarray([labels is None or label in labels for label in pipe.labels])
     is_symmetric = numpy.asarray([label in symmetric for label in pipe.labels])

@@ -46,6 +46,14 @@ depth = 4
 
 DEFAULT_CONFIG = Config().from_str(relation_extractor_default_config)
 
+DEFAULT_SCORE_WEIGHTS = {
+    "rels_f": 1.0,
+    "rels_p": 0.0,
+    "rels_r": 0.0,
+    "rels_macro_f": None,
+    "rels_candidate_recall": None,
+}
+
 
 @Language.factory(
     "relation_extractor",
@@ -59,13 +67,7 @@ DEFAULT_CONFIG = Config().from_str(relation_extractor_default_config)
         "evidence_share": None,
         "evidence_weight": 0.0,
     },
-    default_score_weights={
-        "rels_f": 1.0,
-        "rels_p": 0.0,
-        "rels_r": 0.0,
-        "rels_macro_f": None,
-        "rels_candidate_recall": None,
-    },
+    default_score_weights=DEFAULT_SCORE_WEIGHTS,
 )
 def make_relation_extractor(
     nlp: Language,

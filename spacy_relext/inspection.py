@@ -1,7 +1,17 @@
 """What of a corpus will keep a relation extractor from learning or being scored."""
 
 from collections import Counter, defaultdict
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Collection,
+    Dict,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from spacy.tokens import Doc, Span
 from spacy.training import Example
@@ -33,6 +43,8 @@ class Setup(NamedTuple):
     symmetric_labels (Sequence[str]): Labels of relations without direction.
     window (Optional[int]): Tokens that an encoder sees at once, None where it knows no end.
     grouping (Optional[Callable]): Which mentions are of one entity, None where each is one.
+    labels (Optional[Collection[str]]): Those that the component learns, None for those of
+        the training data.
     """
 
     pairs: PairGenerator
@@ -40,6 +52,15 @@ class Setup(NamedTuple):
     symmetric_labels: Sequence[str] = ()
     window: Optional[int] = 128
     grouping: Optional[Grouping] = None
+    labels: Optional[Collection[str]] = None
+
+    def select(self, relations: Iterable[Relation]) -> List[Relation]:
+        """Those of some relations that the component learns.
+
+        relations (Iterable[Relation]): The relations.
+        RETURNS (List[Relation]): Those with one of its labels.
+        """
+        return [rel for rel in relations if self.labels is None or rel.label in self.labels]
 
 
 def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
@@ -50,11 +71,11 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
     setup (Setup): The component's.
     RETURNS (Dict[str, Any]): Numbers of `docs`, those not `annotated`, `entities`, of
         those `misaligned` and `nested`, or all as `not_grouped` where there is a grouping
-        and it puts no two together; `relations`, of those `without_entities` and
-        `out_of_reach`; candidate `pairs` of annotated docs, of those
-        `pairs_without_relation`; docs longer than the window (`long_docs`); `labels` with
-        their numbers of relations; `types_of_labels` with those of each label by entity
-        types; `looks_symmetric`, why by label.
+        and it puts no two together; `relations` that the component learns, of those
+        `without_entities` and `out_of_reach`; candidate `pairs` of annotated docs, of those
+        `pairs_without_relation`; docs longer than the window (`long_docs`); all `labels`
+        with their numbers of relations; `types_of_labels` with those of each label by
+        entity types; `looks_symmetric`, why by label that the component learns.
     """
     counts: Counter = Counter()
     labels: Counter = Counter()
@@ -83,11 +104,12 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
             bounds = aligner.align(entity)
             counts["misaligned"] += not _has_text(example.predicted, bounds, entity)
         relations = get_entity_relations(doc, setup.grouping, setup.spans_key)
-        counts["relations"] += len(relations)
-        keys = {as_key(entity) for entity in entities}
         for relation in relations:
             labels[relation.label] += 1
             types[relation.label][relation.head.label_, relation.tail.label_] += 1
+        keys = {as_key(entity) for entity in entities}
+        for relation in setup.select(relations):
+            counts["relations"] += 1
             by_label[relation.label].append(relation)
             main = as_key(relation.head), as_key(relation.tail)
             counts["without_entities"] += not keys.issuperset(main)
@@ -98,6 +120,7 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
             annotated.append(example)
     scores = score_relations(
         annotated,
+        labels=setup.labels,
         candidates=candidates,
         symmetric_labels=setup.symmetric_labels,
         grouping=setup.grouping,
@@ -154,7 +177,8 @@ def _has_text(doc: Doc, bounds: Optional[Tuple[int, int]], entity: Span) -> bool
 
 def _count_without(example: Example, pairs: Pairs, setup: Setup) -> int:
     """The candidate pairs that training has no relation for."""
-    labels = sorted({relation.label for relation in get_relations(example.reference)})
+    relations = setup.select(get_relations(example.reference))
+    labels = sorted({relation.label for relation in relations})
     matches = match_relations(
         [example], pairs, labels, setup.symmetric_labels, setup.grouping, setup.spans_key
     )

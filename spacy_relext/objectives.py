@@ -16,7 +16,8 @@ class Objective(Protocol):
     """What the relation extractor asks of an objective.
 
     Arrays are (pairs, outputs) for logits and their gradient, (pairs, labels)
-    for scores, truths (0 or 1) and decisions.
+    for scores, truths (0 or 1) and decisions. One that decides by a score has it as the
+    attribute `threshold`, which the precision-recall curve moves.
     """
 
     def n_outputs(self, n_labels: int) -> int:

@@ -110,3 +110,28 @@ def test_best_point_of_single_label_is_reached(monkeypatch):
         best = get_curve(*rank_candidates(pipe, examples), n_true).best
         pipe.objective.threshold = best["threshold"]
         assert nlp.evaluate(examples)["rels_f"] == pytest.approx(best["f"])
+
+
+class Always:
+    """An objective without a threshold."""
+
+    def n_outputs(self, n_labels):
+        return n_labels
+
+    def loss(self, ops, logits, truths):
+        return logits - truths, 0.0
+
+    def scores(self, ops, logits):
+        return ops.sigmoid(logits)
+
+    def decide(self, scores):
+        return scores >= 0.5
+
+
+def test_objective_without_a_threshold_has_no_curve():
+    """Not a curve that ends where the objective decides."""
+    nlp = make_nlp()
+    pipe, examples = nlp.get_pipe("relation_extractor"), make_examples(nlp)
+    pipe.objective = Always()
+    with pytest.raises(ValueError, match="Always has no attribute `threshold`"):
+        rank_candidates(pipe, examples)

@@ -1,7 +1,7 @@
 """python -m spacy relext debug-data"""
 
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Collection, Dict, List, Optional
 
 import spacy
 import typer
@@ -16,6 +16,7 @@ from ..inspection import Setup, find_shared_texts, inspect_corpus
 from ..training_data import read_examples
 from ..truths import in_both_directions
 from . import relext
+from .config_problems import find_config_problems, read_scorer
 from .files import load_examples
 from .problems import find_problems
 from .training_config import TrainingConfig, read_training_config
@@ -59,7 +60,8 @@ def debug_data_cli(
 
     Relations out of reach of the pairs, labels that are rare or unknown, entities that do
     not fit the tokens, labels that look symmetric, texts in both sets, long documents; a
-    reader that hands no entities over, a grouping that groups nothing.
+    reader that hands no entities over, a grouping that groups nothing, a scorer whose
+    scores count for nothing.
     """
     try:
         found = debug_data(
@@ -98,56 +100,78 @@ def debug_data(
     config_path (Optional[Path]): Config to be trained.
     component (str): Name of the component in it.
     code_path (Optional[Path]): Python file to import first.
-    RETURNS (Dict[str, Any]): What `inspect_corpus` finds as `train` and `dev`;
-        `unseen_labels`, those of dev alone; `absent_labels`, those that the config gives
-        and neither has; `other_labels`, those that it does not give; `lacked_labels`, those
-        that a sourced component does not have; `unknown_symmetric`, those of
-        `symmetric_labels` that are none of the component's; `shared_texts`; the `window`;
-        and of the config `missing`, `stand_ins`, `unread_labels` and `flattered`, see
-        `TrainingConfig`.
+    RETURNS (Dict[str, Any]): What `inspect_corpus` finds as `train` and `dev`; the
+        `learnt_labels`; `unseen_labels`, those of dev alone; `absent_labels`, those that
+        the config gives and neither has; `other_labels`, those that it does not give;
+        `lacked_labels`, those that a sourced component does not have; of these three none
+        that the scorer leaves out; `unscored_labels`, those of the scorer that neither
+        has; `unknown_symmetric`, those of `symmetric_labels` that are none of the
+        component's; `unread_labels`, why it is not known what labels the config gives;
+        `shared_texts`; the `window`; `stand_ins`, see `TrainingConfig`; and
+        `config_problems`, see `find_config_problems`.
     RAISES (ValueError): Where there is no such component in the config, or a corpus can't
         be read or has no docs.
     """
     import_code(code_path)
     if config_path is None:
-        config = TrainingConfig(spacy.blank("en"), Setup(keep_all), [], {})
+        config = None
+        nlp, setup = spacy.blank("en"), Setup(keep_all)
     else:
         config = read_training_config(config_path, component)
-    nlp, setup = config.nlp, config.setup
+        nlp, setup = config.nlp, config.setup
     examples = {
         name: _read_corpus(path, nlp, setup)
         for name, path in (("train", train_path), ("dev", dev_path))
     }
     if hasattr(setup.pairs, "initialize"):
         relations, _ = read_examples(examples["train"], setup.grouping, setup.spans_key)
-        if config.labels is not None:
-            relations = [rel for rel in relations if rel.label in config.labels]
-        setup.pairs.initialize(in_both_directions(relations, setup.symmetric_labels))
+        relations = in_both_directions(setup.select(relations), setup.symmetric_labels)
+        setup.pairs.initialize(relations)
     found: Dict[str, Any] = {
         name: inspect_corpus(egs, setup) for name, egs in examples.items()
     }
-    train, dev = ([eg.reference for eg in egs] for egs in examples.values())
-    found["shared_texts"] = find_shared_texts(train, dev)
-    labels = set(found["train"]["labels"]), set(found["dev"]["labels"])
-    found["unseen_labels"] = sorted(labels[1] - labels[0])
-    given = set.union(*labels) if config.labels is None else set(config.labels)
-    found["absent_labels"] = sorted(given.difference(*labels))
-    found["other_labels"] = sorted(set.union(*labels) - given)
-    learnt = labels[0] if config.labels is None else given
-    unknown = set(setup.symmetric_labels).difference(learnt)
-    # Where the labels are not there yet, any may be one.
-    found["unknown_symmetric"] = [] if config.unread_labels else sorted(unknown)
-    found["unread_labels"] = config.unread_labels
-    found["lacked_labels"] = (
-        []
-        if config.source_labels is None
-        else sorted(set.union(*labels).difference(config.source_labels))
+    docs = {name: [eg.reference for eg in egs] for name, egs in examples.items()}
+    found.update(
+        _compare_labels(config, setup, found["train"]["labels"], found["dev"]["labels"])
     )
+    found["shared_texts"] = find_shared_texts(docs["train"], docs["dev"])
     found["window"] = setup.window
-    found["missing"] = config.missing
-    found["stand_ins"] = config.stand_ins
-    found["flattered"] = list(config.flattered)
+    found["stand_ins"] = [] if config is None else config.stand_ins
+    found["config_problems"] = (
+        [] if config is None else list(find_config_problems(config, docs))
+    )
     return found
+
+
+def _compare_labels(
+    config: Optional[TrainingConfig],
+    setup: Setup,
+    train: Collection[str],
+    dev: Collection[str],
+) -> Dict[str, Any]:
+    """What labels the data, the component and its scorer do not share."""
+    learnt = set(train if setup.labels is None else setup.labels)
+    in_data = {*train, *dev}
+    given, source, unread, scored = None, None, "", None
+    if config is not None:
+        given, source = config.given_labels, config.source_labels
+        unread = config.unread_labels
+        _, scored = read_scorer(config)
+    missed = in_data if scored is None else in_data.intersection(scored)
+    unlike: Dict[str, Collection[str]] = {
+        "learnt_labels": learnt,
+        "unseen_labels": missed.difference(train),
+        "absent_labels": set(given or ()) - in_data,
+        "other_labels": set() if given is None else missed.difference(given),
+        "lacked_labels": set() if source is None else missed.difference(source),
+        "unscored_labels": set(scored or ()) - in_data,
+        # Where the labels are not there yet, any may be one.
+        "unknown_symmetric": () if unread else set(setup.symmetric_labels) - learnt,
+    }
+    return {
+        "unread_labels": unread,
+        **{name: sorted(labels) for name, labels in unlike.items()},
+    }
 
 
 def _read_corpus(path: Path, nlp: Language, setup: Setup) -> List[Example]:
@@ -177,7 +201,7 @@ def _print_counts(found: Dict[str, Any]) -> None:
 def _print_labels(found: Dict[str, Any]) -> None:
     train, dev = found["train"]["labels"], found["dev"]["labels"]
     rows = []
-    for label in [*train, *found["unseen_labels"]]:
+    for label in {**train, **dev}:
         part = found["train"] if label in train else found["dev"]
         types = part["types_of_labels"][label]
         shown = [f"{pair} ({n:,})" for pair, n in list(types.items())[:N_TYPES]]

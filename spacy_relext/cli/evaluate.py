@@ -12,7 +12,7 @@ from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 from wasabi import msg
 
-from ..curve import get_curve, rank_candidates
+from ..curve import check_threshold, get_curve, rank_candidates
 from ..extractor import RelationExtractor
 from ..grouping import get_entity_relations
 from ..scorer import Fact, get_facts
@@ -91,8 +91,9 @@ def evaluate(
         found that are known from there by the names of head and tail is left out of it.
     silent (bool): Whether to print nothing.
     RETURNS (Dict[str, Any]): The scores of the pipeline.
-    RAISES (ValueError): Where the pipeline has no relation extractor, data can't be read,
-        have no relations annotated, or would be written over.
+    RAISES (ValueError): Where the pipeline has no relation extractor, or one without a
+        threshold to draw a curve of; data can't be read, have no relations annotated, or
+        would be written over.
     RAISES (OSError): Where there is no such pipeline.
     """
     if output is not None:
@@ -104,6 +105,9 @@ def evaluate(
     if not extractors:
         names = ", ".join(nlp.pipe_names) or "none"
         raise ValueError(f"No relation_extractor in the pipeline, its components: {names}")
+    if curve:
+        for pipe in extractors.values():
+            check_threshold(pipe)
     examples = load_examples(data_path, Corpus(data_path), nlp)
     _check_annotated((eg.reference for eg in examples), data_path)
     if gold_entities:

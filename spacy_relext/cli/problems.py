@@ -1,6 +1,8 @@
 """What `relext debug-data` warns of."""
 
-from typing import Any, Dict, Iterator, Tuple
+from typing import Any, Dict, Iterator
+
+from .config_problems import Problem
 
 # A label with fewer relations to train on is told of.
 FEW = 20
@@ -17,25 +19,29 @@ LABELS = (
     (
         "other_labels",
         "Labels in the data that [initialize] does not give the component",
-        "not learnt, and all missed unless `labels` of the scorer leaves them out.",
+        "not learnt, and all missed. If another component learns them: `labels` of the "
+        "scorer.",
     ),
     (
         "lacked_labels",
         "Labels in the data that the sourced component does not have",
-        "not learnt, be they given in [initialize] or not, and all missed unless `labels` "
-        "of the scorer leaves them out. To start from it with other labels: "
-        "spacy-relext.carry_over.v1.",
+        "not learnt, be they given in [initialize] or not, and all missed. If another "
+        "component learns them: `labels` of the scorer. To start from it with other "
+        "labels: spacy-relext.carry_over.v1.",
     ),
     (
         "unknown_symmetric",
         "symmetric_labels that are none of the component's labels",
         "the training will stop at that. Are they spelt as in the data?",
     ),
+    (
+        "unscored_labels",
+        "Labels of the scorer that no relation has",
+        "scored as nothing, and what is called otherwise is not scored. Are they spelt as "
+        "in the data?",
+    ),
     ("unseen_labels", "Labels in dev that train does not have", "all missed."),
 )
-
-# A title, and what it means or what to do.
-Problem = Tuple[str, str]
 
 
 def find_problems(found: Dict[str, Any]) -> Iterator[Problem]:
@@ -44,19 +50,7 @@ def find_problems(found: Dict[str, Any]) -> Iterator[Problem]:
     found (Dict[str, Any]): What `debug_data` returned.
     YIELDS (Tuple[str, str]): A title, and what it means or what to do.
     """
-    for name, why in found["missing"].items():
-        yield (
-            f"The component would get no {name}",
-            f"{why} Where the pipeline finds them, the component that does must stand "
-            "before the extractor and be named in annotating_components.",
-        )
-    for name in found["flattered"]:
-        yield (
-            f"{name} is given the entities of dev that it is to find",
-            "It keeps them, so its scores would be those of the answers, and those of the "
-            "relations too good. Let spacy.Corpus.v1 read the corpora, and name the "
-            "component in annotating_components.",
-        )
+    yield from found["config_problems"]
     for name in ("train", "dev"):
         yield from _find_in_corpus(name, found[name], found["window"])
     yield from _find_in_labels(found)
@@ -69,7 +63,7 @@ def find_problems(found: Dict[str, Any]) -> Iterator[Problem]:
 
 def _find_in_corpus(name: str, corpus: Dict[str, Any], window: int) -> Iterator[Problem]:
     n = {key: f"{value:,}" for key, value in corpus.items() if isinstance(value, int)}
-    if not corpus["relations"]:
+    if not corpus["labels"]:
         yield (
             f"No relations in {name}",
             "Was it written with DocBin(store_user_data=True)? spaCy's readers also drop "
@@ -126,7 +120,8 @@ def _find_in_labels(found: Dict[str, Any]) -> Iterator[Problem]:
     for key, title, advice in LABELS:
         if found[key]:
             yield title, f"{', '.join(found[key])}: {advice}"
-    few = [label for label, n in found["train"]["labels"].items() if n < FEW]
+    train = found["train"]["labels"]
+    few = [label for label, n in train.items() if n < FEW and label in found["learnt_labels"]]
     if few:
         yield f"Labels with fewer than {FEW} relations in train", ", ".join(few)
     for label, reason in found["train"]["looks_symmetric"].items():

@@ -1,50 +1,62 @@
 """What a config says of a relation extractor that is to be trained."""
 
 from pathlib import Path
-from typing import Any, Collection, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, List, NamedTuple, Optional, Tuple
 
 import srsly
 from spacy.language import Language
 from spacy.util import load_config, load_model_from_config, registry
 
 from ..candidates import keep_all
-from ..corpus import find_clusters_prefix, find_reader
 from ..inspection import Setup
-from ..training_data import may_set_mentions
 
-# Of spaCy's components those that keep the entities that they are given.
-KEEPERS = ("ner", "beam_ner")
-ENTITY_READER = "spacy-relext.EntityCorpus.v1"
-# spaCy's own, which `init fill-config` fills in.
-PLAIN_READER = "spacy.Corpus.v1"
+# The sections of components, by their names.
+Parts = Dict[str, Dict[str, Any]]
 
 
 class TrainingConfig(NamedTuple):
     """What a config says of a component.
 
-    nlp (Language): The tokenizer, and sentencizers for what sets sentence boundaries.
+    name (str): The component.
+    part (Dict[str, Any]): Its section.
+    pipeline (Dict[str, Dict[str, Any]]): The sections of the pipeline's components, in
+        their order.
+    nlp (Language): The tokenizer, and sentencizers for what sets sentence boundaries. Its
+        config is the one that was read, without components.
     setup (Setup): The component's own.
     stand_ins (List[str]): Components that set sentence boundaries and are not loaded: a
         sentencizer with its defaults is in their place.
-    missing (Dict[str, str]): Why the component would get no "entities of train", or
-        "clusters of dev", and so on.
-    labels (Optional[List[str]]): Those that [initialize] gives the component, None where
-        it collects them from the training data.
+    given_labels (Optional[List[str]]): Those that [initialize] gives the component, None
+        where it collects them from the training data.
     unread_labels (str): Why it is not known what labels it gives, "" where it is.
     source_labels (Optional[List[str]]): Those of a component that was trained before, None
         where it was not, or its pipeline is no folder to read them from.
-    flattered (Sequence[str]): Components that are trained to find the entities of dev, and
-        are given them.
     """
 
+    name: str
+    part: Dict[str, Any]
+    pipeline: Parts
     nlp: Language
     setup: Setup
     stand_ins: List[str]
-    missing: Dict[str, str]
-    labels: Optional[List[str]] = None
-    unread_labels: str = ""
-    source_labels: Optional[List[str]] = None
-    flattered: Sequence[str] = ()
+    given_labels: Optional[List[str]]
+    unread_labels: str
+    source_labels: Optional[List[str]]
+
+    @property
+    def before(self) -> Parts:
+        """RETURNS (Dict[str, Dict[str, Any]]): The components before it; all others
+        where it is not in the pipeline."""
+        names = [*self.pipeline]
+        if self.name in names:
+            names = names[: names.index(self.name)]
+        return {name: self.pipeline[name] for name in names}
+
+    @property
+    def annotating(self) -> Parts:
+        """RETURNS (Dict[str, Dict[str, Any]]): Those of them that annotate in training."""
+        named = self.nlp.config["training"]["annotating_components"]
+        return {name: part for name, part in self.before.items() if name in named}
 
 
 def read_training_config(path: Path, component: str) -> TrainingConfig:
@@ -57,62 +69,70 @@ def read_training_config(path: Path, component: str) -> TrainingConfig:
     """
     config = load_config(path, interpolate=True)
     components = config.get("components", {})
-    found = components.get(component)
-    if found is None:
+    part = components.get(component)
+    if part is None:
         names = ", ".join(components) or "none"
         raise ValueError(f"{path} has no component {component!r}, there are: {names}")
-    options = {
-        "spans_key": found.get("spans_key"),
-        "symmetric_labels": found.get("symmetric_labels", ()),
-        "window": _find_window(components),
-    }
-    if found.get("grouping"):
-        options.update(registry.resolve({"grouping": found["grouping"]}))
-    if "pairs" in found:
-        pairs = registry.resolve({"pairs": found["pairs"]})["pairs"]
-    else:
-        pairs = keep_all
-    setup = Setup(pairs, **options)
-    names = config["nlp"].get("pipeline", [])
-    keepers = [x for x in names if _get_factory(x, components.get(x, {})) in KEEPERS]
-    names = names[: names.index(component)] if component in names else names
-    before = {name: components.get(name, {}) for name in names}
     initialize = config.get("initialize", {}).get("components", {}).get(component, {})
     # One that was trained before is not initialized.
-    labels, unread_labels = _read_labels({} if "source" in found else initialize)
+    given_labels, unread = _read_labels({} if "source" in part else initialize)
+    source_labels = _read_source_labels(component, part)
+    labels = given_labels if source_labels is None else source_labels
+    names = config["nlp"].get("pipeline", [])
     config["nlp"]["pipeline"] = []
     # What the components load is not there yet, perhaps.
     config["components"], config["initialize"] = {}, {}
-    nlp = load_model_from_config(config, auto_fill=True)
-    named = nlp.config["training"]["annotating_components"]
-    annotating = {name: part for name, part in before.items() if name in named}
-    missing = {}
-    # One that was trained before does not say here where it looks.
-    if "source" not in found:
-        wanted = [("entities", "spans_key", setup.spans_key)]
-        prefix = find_clusters_prefix(setup.grouping, default=None)
-        if prefix is not None:
-            wanted.append(("clusters", "clusters_prefix", prefix))
-        for data, finders in (("train", annotating), ("dev", before)):
-            for name, option, value in wanted:
-                why = _check_reader(nlp.config, data, option, value)
-                if why and not _may_find(nlp, finders, value):
-                    missing[f"{name} of {data}"] = why
-    stand_ins = _set_sentences(nlp, annotating)
-    _, reader = find_reader(nlp.config, "dev")
-    flattered = []
-    if reader.get("@readers") == ENTITY_READER and reader.get("spans_key") is None:
-        frozen = nlp.config["training"]["frozen_components"]
-        flattered = [name for name in keepers if name not in frozen]
-    return TrainingConfig(
-        nlp,
-        setup,
-        stand_ins,
-        missing,
-        labels,
-        unread_labels,
-        _read_source_labels(component, found),
-        flattered,
+    read = TrainingConfig(
+        component,
+        part,
+        {name: components.get(name, {}) for name in names},
+        load_model_from_config(config, auto_fill=True),
+        _read_setup(part, labels, _find_window(components)),
+        [],
+        given_labels,
+        unread,
+        source_labels,
+    )
+    read.stand_ins.extend(_set_sentences(read.nlp, read.annotating))
+    return read
+
+
+def find_assigned(nlp: Language, name: str, part: Dict[str, Any]) -> Collection[str]:
+    """What a component declares that it sets.
+
+    nlp (Language): Of the language of the pipeline.
+    name (str): The component.
+    part (Dict[str, Any]): Its section.
+    RETURNS (Collection[str]): The attributes, none where that is not known.
+    """
+    factory = get_factory(name, part)
+    return nlp.get_factory_meta(factory).assigns if nlp.has_factory(factory) else ()
+
+
+def get_factory(name: str, part: Dict[str, Any]) -> str:
+    """The factory of a component.
+
+    name (str): The component.
+    part (Dict[str, Any]): Its section.
+    RETURNS (str): The factory; of one of another pipeline its name there, which is that
+        of its factory as a rule.
+    """
+    return part.get("factory") or part.get("component") or name
+
+
+def _read_setup(
+    part: Dict[str, Any], labels: Optional[List[str]], window: Optional[int]
+) -> Setup:
+    options = {}
+    if part.get("grouping"):
+        options.update(registry.resolve({"grouping": part["grouping"]}))
+    return Setup(
+        registry.resolve({"pairs": part["pairs"]})["pairs"] if "pairs" in part else keep_all,
+        spans_key=part.get("spans_key"),
+        symmetric_labels=part.get("symmetric_labels", ()),
+        window=window,
+        labels=labels,
+        **options,
     )
 
 
@@ -140,51 +160,15 @@ def _find_window(config: Dict[str, Any]) -> Optional[int]:
     return min((found for found in windows if isinstance(found, int)), default=None)
 
 
-def _check_reader(
-    config: Dict[str, Any], data: str, option: str, wanted: Optional[str]
-) -> str:
-    """Why a reader does not hand over what the component looks for, "" where it does or
-    that is not known."""
-    corpus, reader = find_reader(config, data)
-    name, given = reader.get("@readers"), reader.get(option)
-    setting = f"{option} = {srsly.json_dumps(wanted)}"
-    if name == PLAIN_READER:
-        how = "" if wanted is None else f" with {setting}"
-        return f"{name} of [{corpus}] hands none over: {ENTITY_READER}{how} does."
-    if name == ENTITY_READER and given != wanted:
-        found = f"{option} = {srsly.json_dumps(given)}"
-        return f"{name} of [{corpus}] has {found}, the component needs {setting}."
-    return ""
-
-
-def _may_find(nlp: Language, parts: Dict[str, Dict[str, Any]], key: Optional[str]) -> bool:
-    """Whether one of the components may set `doc.ents`, or groups of `doc.spans`."""
-    return any(
-        may_set_mentions(_find_assigned(nlp, name, part), part, key)
-        for name, part in parts.items()
-    )
-
-
-def _set_sentences(nlp: Language, parts: Dict[str, Dict[str, Any]]) -> List[str]:
+def _set_sentences(nlp: Language, parts: Parts) -> List[str]:
     """Add a sentencizer for each component that sets sentence boundaries: itself, or
     where it is another one, which is or will be trained, a stand-in for it."""
     stand_ins = []
     for name, part in parts.items():
-        if "token.is_sent_start" in _find_assigned(nlp, name, part):
+        if "token.is_sent_start" in find_assigned(nlp, name, part):
             options = dict(part)
             if options.pop("factory", None) != "sentencizer":
                 stand_ins.append(name)
                 options = {}
             nlp.add_pipe("sentencizer", name=name, config=options)
     return stand_ins
-
-
-def _find_assigned(nlp: Language, name: str, part: Dict[str, Any]) -> Collection[str]:
-    """What a component declares that it sets, nothing where that is not known."""
-    factory = _get_factory(name, part)
-    return nlp.get_factory_meta(factory).assigns if nlp.has_factory(factory) else ()
-
-
-def _get_factory(name: str, part: Dict[str, Any]) -> str:
-    # One of another pipeline has the name of its factory there, as a rule.
-    return part.get("factory") or part.get("component") or name

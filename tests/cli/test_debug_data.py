@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import spacy
@@ -160,6 +161,10 @@ def test_pairs_without_relation_are_those_that_are_learnt_from(tmp_path, config)
     assert "pairs 2 2" in text and "pairs without relation 50.0% 50.0%" in text
     _, text = debug(tmp_path, train, dev)
     assert "pairs 6 6" in text and "pairs without relation 66.7% 66.7%" in text
+    # Those of another component have none for this one.
+    config.write_text(f'{CONFIG}{INITIALIZE}labels = ["SAID"]')
+    _, text = debug(tmp_path, train, dev, "--config", config)
+    assert "pairs without relation 100.0% 100.0%" in text
 
 
 def test_no_window(tmp_path, config):
@@ -579,3 +584,154 @@ def test_unknown_component(tmp_path, config):
     result, text = debug(tmp_path, clean(), clean(), "-c", config, "-n", "relations")
     assert result.exit_code == 1
     assert "no component 'relations', there are: transformer, relation_extractor" in text
+
+
+SCORER = """
+[components.relation_extractor.scorer]
+@scorers = "spacy-relext.relation_scorer.v1"
+"""
+
+
+@pytest.mark.parametrize(
+    "labels, scored, told",
+    [
+        # What is another component's to learn is neither out of reach nor symmetric.
+        (["LEFT"], ["LEFT"], []),
+        (["LEFT"], None, ["[initialize] does not give"]),
+        (["LEFT"], ["LEFT", "MET"], ["[initialize] does not give"]),
+        (["LEFT"], ["Left"], ["Labels of the scorer that no relation has"]),
+        (None, None, ["MET looks symmetric", "20 of 40 relations in train out of reach"]),
+    ],
+)
+def test_labels_of_another_component(tmp_path, config, labels, scored, told):
+    text = CONFIG
+    if scored is not None:
+        text += f"{SCORER}labels = {json.dumps(scored)}\n"
+    if labels is not None:
+        text += f"{INITIALIZE}labels = {json.dumps(labels)}"
+    config.write_text(text)
+    ends = [(0, 1, "PERSON"), (4, 5, "PERSON")]
+    met = [
+        make(f"Bo{i} met , perhaps Al{i} .", ends, [(0, 1, "MET")]) for i in range(25)
+    ]
+    train, dev = [*clean(), *met[:20]], [*clean(5, 50), *met[20:]]
+    _, text = debug(tmp_path, train, dev, "--config", config)
+    every = {
+        "[initialize] does not give",
+        "Labels of the scorer that no relation has",
+        "MET looks symmetric",
+        "20 of 40 relations in train out of reach",
+    }
+    assert {x for x in every if x in text} == set(told)
+    # The table has all.
+    assert "PERSON → PERSON (20)" in text
+
+
+WEIGHTS = """
+[training.score_weights]
+{name} = {weight}
+"""
+
+
+@pytest.mark.parametrize(
+    "key, name, weight, told",
+    [
+        ("mine", None, None, True),
+        ("mine", "ents_f", 1, True),
+        ("mine", "mine_f", 1, False),
+        ("mine", "mine_f", 0, True),
+        ("rels", None, None, False),
+        # spaCy fills in what is not given.
+        ("rels", "ents_f", 1, False),
+        ("rels", "rels_f", "null", True),
+    ],
+)
+def test_scores_without_weight(tmp_path, config, key, name, weight, told):
+    text = f'{CONFIG}{SCORER}key = "{key}"\n'
+    if name is not None:
+        text += "[training]\n" + WEIGHTS.format(name=name, weight=weight)
+    config.write_text(text)
+    _, text = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+    assert ("No score of relation_extractor is in" in text) == told
+    assert not told or f"weigh {key}_f" in text
+
+
+@pytest.mark.parametrize(
+    "option, told",
+    [
+        ("max_length = 0", []),
+        ("max_length = 5", []),
+        ("max_length = 4", ["20 docs in train", "5 docs in dev"]),
+        ("gold_preproc = true", ["1 docs in dev"]),
+    ],
+)
+def test_reader_that_splits_docs(tmp_path, config, option, told):
+    reading = READER.format(annotating="[]", reader="spacy.Corpus.v1")
+    config.write_text(CONFIG + reading.replace("path = null", f"path = null\n{option}"))
+    train, dev = clean(), clean(5, 50)
+    dev[0][2].is_sent_start = True
+    for doc in (*train, *dev[1:]):
+        assert not doc.has_annotation("SENT_START")
+    _, text = debug(tmp_path, train, dev, "--config", config)
+    every = ["20 docs in train", "5 docs in dev", "1 docs in dev"]
+    assert [x for x in every if f"{x} would lose their relations" in text] == told
+    assert not told or f"no {option.split(' = true')[0]} there" in text
+
+
+def test_pipeline_without_the_component(tmp_path, config):
+    config.write_text(CONFIG.replace(', "relation_extractor"]', "]"))
+    _, text = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+    assert "relation_extractor is not in the pipeline of [nlp]" in text
+
+
+DEAF = """
+[components.tok2vec]
+factory = "tok2vec"
+
+[components.ner.model]
+@architectures = "spacy.TransitionBasedParser.v2"
+
+[components.ner.model.tok2vec]
+@architectures = "spacy.Tok2VecListener.v1"
+upstream = "{upstream}"
+"""
+
+
+@pytest.mark.parametrize(
+    "annotating, upstream, told",
+    [
+        (["ner"], "*", True),
+        (["ner"], "tok2vec", True),
+        (["tok2vec", "ner"], "*", False),
+        # It does not listen to that.
+        (["transformer", "ner"], "*", True),
+        # An encoder of its own.
+        (["ner"], None, False),
+        # It finds nothing to learn from.
+        ([], "*", False),
+    ],
+)
+def test_finder_without_its_encoder(tmp_path, config, annotating, upstream, told):
+    names = json.dumps(["transformer", "tok2vec", "ner", "relation_extractor"])
+    text = CONFIG.replace('["transformer", "relation_extractor"]', names)
+    reading = READER.format(annotating=json.dumps(annotating), reader=ENTITIES)
+    part = "" if upstream is None else DEAF.format(upstream=upstream)
+    config.write_text(text + reading + part)
+    _, text = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+    assert ("ner would find the entities of train without its vectors" in text) == told
+    assert not told or "Name tok2vec as well" in text
+
+
+@pytest.mark.parametrize(
+    "weight, evidence, told",
+    [(1.0, False, True), (1.0, True, False), (0.0, False, False)],
+)
+def test_evidence_weight_without_evidence(tmp_path, config, weight, evidence, told):
+    pairs = "[components.relation_extractor.pairs]"
+    text = CONFIG.replace(pairs, f"evidence_weight = {weight}\n\n{pairs}")
+    config.write_text(text)
+    train = clean()
+    if evidence:
+        set_relations(train[0], [replace(x, evidence=(train[0][:],)) for x in train[0]._.relations])
+    _, text = debug(tmp_path, train, clean(5, 50), "--config", config)
+    assert ("no relation of train has evidence" in text) == told

@@ -267,6 +267,16 @@ def test_pipeline_without_extractor(data, tmp_path):
     assert "No relation_extractor" in result.output and "sentencizer" in result.output
 
 
+def test_curve_without_a_threshold_is_told_before_the_scores(model, data, monkeypatch):
+    nlp = spacy.load(model)
+    del nlp.get_pipe("relation_extractor").objective.threshold
+    monkeypatch.setattr(spacy.util, "load_model", {str(model): nlp}.get)
+    monkeypatch.setattr(Language, "evaluate", None)
+    result = run(model, data, "--gold-entities", "--curve")
+    assert result.exit_code == 1
+    assert "no precision-recall curve" in " ".join(result.output.split())
+
+
 def test_missing_data(model, tmp_path):
     assert run(model, tmp_path / "nothing.spacy").exit_code == 2
 
