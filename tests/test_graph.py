@@ -253,6 +253,45 @@ def test_odd_names(name, tmp_path):
     assert len(rdflib.Graph().parse(path)) == len(rdf)
 
 
+SAID = """
+@prefix d: <https://example.org/document/> .
+@prefix e: <https://example.org/entity/> .
+@prefix wd: <http://www.wikidata.org/entity/> .
+@prefix t: <https://example.org/type/> .
+@prefix r: <https://example.org/relation/> .
+@prefix x: <https://example.org/relext/> .
+@prefix owl: <http://www.w3.org/2002/07/owl#> .
+@prefix dcterms: <http://purl.org/dc/terms/> .
+@prefix nif: <http://persistence.uni-leipzig.org/nlp2rdf/ontologies/nif-core#> .
+@prefix prov: <http://www.w3.org/ns/prov#> .
+@prefix rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#> .
+@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
+
+e:ada r:MET wd:Q1 . wd:Q1 r:MET e:ada .
+e:ada rdfs:label "Ada" .
+wd:Q1 rdfs:label "Bo"; a t:PERSON; dcterms:identifier "Q1" .
+t:PERSON rdfs:label "PERSON" .
+r:MET rdfs:label "MET"; a owl:SymmetricProperty .
+<PLACE> a nif:Sentence; nif:anchorOf "Ada Lund met Bo."; nif:referenceContext d:1;
+    nif:beginIndex "0"^^xsd:nonNegativeInteger; nif:endIndex "16"^^xsd:nonNegativeInteger .
+<STATEMENT> a rdf:Statement; rdf:subject wd:Q1; rdf:predicate r:MET; rdf:object e:ada;
+    x:score "0.9"^^xsd:double; prov:wasDerivedFrom <PLACE> .
+"""
+
+
+def test_all_that_rdf_says():
+    """And nothing else: what a type, an id or symmetry adds, where there is one."""
+    rdflib = pytest.importorskip("rdflib")
+    made = [entity(0, "Ada", ""), entity(1, "Bo", kb_id="Q1")]
+    [edge] = get_edges([record(made, [relation(0, 1, symmetric=True)], id="1")])
+    rdf = build_rdf([edge])
+    [place] = rdf.subjects(rdflib.RDF.type, rdflib.Namespace(NIF).Sentence)
+    [statement] = rdf.subjects(rdflib.RDF.type, rdflib.RDF.Statement)
+    said = SAID.replace("<PLACE>", place.n3()).replace("<STATEMENT>", statement.n3())
+    assert set(rdf) == set(rdflib.Graph().parse(data=said, format="turtle"))
+
+
 @pytest.mark.parametrize("format", ["turtle", "nt"])
 def test_rdf_in_parts(records, format, monkeypatch):
     """Many documents make one graph, and are never held all at once."""
