@@ -106,6 +106,16 @@ def places(doc, span):
     return [i for i, other in enumerate(all_spans(doc)) if bounds(other) == bounds(span)]
 
 
+def list_relations(doc):
+    """The best score of each label between the same spans, in order."""
+    best = {}
+    for relation in doc._.relations:
+        head, tail = (places(doc, end) for end in (relation.head, relation.tail))
+        key = (*head, -1, *tail, relation.label)
+        best[key] = max(best.get(key, 0), relation.score)
+    return list(best.items())
+
+
 def outside(doc):
     """The tokens outside any span."""
     inside = {i for span in all_spans(doc) for i in range(span.start, span.end)}
@@ -220,12 +230,9 @@ def test_entities_and_relations_are_kept(augmenters, name, doc, seed, handed_ove
         assert (reference.to_array(ATTRIBUTES) == doc.to_array(ATTRIBUTES)).all()
 
     assert has_relations(reference) == has_relations(doc)
-    relations = list(zip(doc._.relations, reference._.relations))
-    assert len(doc._.relations) == len(relations) == len(reference._.relations)
-    for old, moved in relations:
-        assert (moved.label, moved.score) == (old.label, old.score)
-        assert places(reference, moved.head) == places(doc, old.head)
-        assert places(reference, moved.tail) == places(doc, old.tail)
+    # Two entities on the same tokens that have lost their ids are one.
+    assert list_relations(reference) == list_relations(doc)
+    assert len(reference._.relations) <= len(doc._.relations)
 
     assert new.predicted.text == reference.text
     aligner = Aligner(new)
