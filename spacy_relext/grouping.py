@@ -19,7 +19,7 @@ from spacy.pipeline import EntityLinker
 from spacy.tokens import Doc, Span
 from spacy.util import registry
 
-from .entities import Entity, as_key, as_linked_key, get_entities
+from .entities import Entity, as_key, as_linked_key, get_entities, list_spans
 from .relation import Relation, get_relations
 
 # What the keys of clusters of mentions in `doc.spans` begin with, as spacy-experimental
@@ -111,7 +111,7 @@ def group_by_cluster(
     for key, cluster in doc.spans.items():
         if not key.startswith(prefix):
             continue
-        bounds = sorted({(span.start, span.end) for span in cluster if len(span)})
+        bounds = sorted({(span.start, span.end) for span in list_spans(cluster)})
         inside = [mention for bound in bounds for mention in of_bounds.get(bound, ())]
         if not inside:
             continue

@@ -3,10 +3,11 @@
 import math
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, Span
 
+from .entities import list_spans
 from .user_data import (
     EVIDENCE,
     HEAD_MENTIONS,
@@ -178,7 +179,7 @@ def _build_relations(doc: Doc, records: Iterable[List[Any]]) -> List[Relation]:
     if not records:
         return []
     spans: Dict[Tuple[int, int], Dict[str, Dict[str, Span]]] = {}
-    for span in chain(doc.ents, *(_iter_current(doc, x) for x in doc.spans.values())):
+    for span in chain(doc.ents, *map(list_spans, doc.spans.values())):
         start, end, label, kb_id = as_mention(span)
         by_label = spans.setdefault((start, end), {})
         by_label.setdefault(label, {}).setdefault(kb_id, span)
@@ -198,9 +199,7 @@ def _build_relations(doc: Doc, records: Iterable[List[Any]]) -> List[Relation]:
         linked = [span for found, span in by_kb_id.items() if found]
         if linked:
             return linked[0]
-        return doc.char_span(
-            start, end, label=label, kb_id=kb_id, alignment_mode="expand"
-        )
+        return _find_text(doc, start, end, label=label, kb_id=kb_id)
 
     def find_all(mentions: Iterable[Mention]) -> Tuple[Span, ...]:
         # Of two that differ in what is stored one may be left.
@@ -211,13 +210,10 @@ def _build_relations(doc: Doc, records: Iterable[List[Any]]) -> List[Relation]:
     ) -> Optional[Relation]:
         details = more[0] if more else {}
         main_head, main_tail = find(head), find(tail)
-        # Beyond the text, where the user data of a longer doc were copied.
+        # Beyond the text or between tokens, where the user data of a longer doc were copied.
         if main_head is None or main_tail is None:
             return None
-        evidence = (
-            doc.char_span(start, end, alignment_mode="expand")
-            for start, end in details.get(EVIDENCE, ())
-        )
+        evidence = (_find_text(doc, *bounds) for bounds in details.get(EVIDENCE, ()))
         return Relation(
             main_head,
             main_tail,
@@ -231,17 +227,9 @@ def _build_relations(doc: Doc, records: Iterable[List[Any]]) -> List[Relation]:
     return list(filter(None, (build(*record) for record in records)))
 
 
-def _iter_current(doc: Doc, group: SpanGroup) -> Iterator[Span]:
-    """The spans of a group that have the text that they were made for: spaCy does not move
-    them when tokens before them are merged or split."""
-    for i in range(len(group)):
-        try:
-            span = group[i]
-            first, last = doc[span.start], doc[span.end - 1]
-        except IndexError:
-            continue
-        if (first.idx, last.idx + len(last)) == (span.start_char, span.end_char):
-            yield span
+def _find_text(doc: Doc, start: int, end: int, **kwargs: str) -> Optional[Span]:
+    """The tokens with these characters, None where there are none."""
+    return doc.char_span(start, end, alignment_mode="expand", **kwargs) or None
 
 
 def _is_entity(doc: Doc, start: int, end: int) -> bool:

@@ -58,10 +58,10 @@ def write_records(doc: Doc, records: Iterable[List[Any]]) -> None:
         label, _, head, tail = record[:4]
         key = (label, *head, *tail)
         for details in record[4:]:
-            mentions = (*details[HEAD_MENTIONS], *details[TAIL_MENTIONS])
+            ends = details[HEAD_MENTIONS], details[TAIL_MENTIONS]
             # Head and tail alone go without saying.
-            if len(mentions) > 2:
-                key += tuple(map(tuple, mentions))
+            if sum(map(len, ends)) > 2:
+                key += tuple(tuple(map(tuple, mentions)) for mentions in ends)
         best.setdefault(key, record)
     doc.user_data[USER_DATA_KEY] = list(best.values())
 

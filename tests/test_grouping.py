@@ -203,3 +203,12 @@ def test_no_mention_is_lost_or_doubled(ids):
         )
         firsts = [entity[0].start for entity in entities]
         assert firsts == sorted(firsts)
+
+
+def test_clusters_that_retokenisation_leaves_elsewhere():
+    """spaCy moves no spans of a group."""
+    doc = make_doc((3, 4, "P", {}))
+    doc.spans["coref_clusters_1"] = [doc[3:4], doc[8:9]]
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[:2])
+    assert group(CLUSTER, doc) == [["Babbage", "Babbage"]]

@@ -9,6 +9,7 @@ from spacy.tokens import Doc, DocBin, Span
 
 import spacy_relext.relation
 from spacy_relext import Relation, get_relations, has_relations, set_relations
+from spacy_relext.entities import get_entities
 
 
 @pytest.fixture
@@ -121,13 +122,17 @@ def test_survives_spans_that_retokenisation_leaves_elsewhere(nlp):
     doc = nlp("Ada met Bo in New York today or tomorrow")
     ada, bo, today = (Span(doc, i, i + 1, label="X") for i in (0, 2, 6))
     doc.spans["sc"] = [ada, bo, today]
-    doc.spans["end"] = [doc[8:9]]
+    doc.spans["end"] = [Span(doc, 8, 9, label="T", kb_id="Q1", span_id="a")]
     doc._.relations = [Relation(ada, today, "ON")]
     with doc.retokenize() as retokenizer:
         retokenizer.merge(doc[4:6])
     (relation,) = doc._.relations
     assert (relation.head.text, relation.tail.text) == ("Ada", "today")
     assert relation.tail.label_ == "X"
+    assert [span.text for span in get_entities(doc, "sc")] == ["Ada", "Bo", "today"]
+    # It was beyond the end.
+    (end,) = get_entities(doc, "end")
+    assert (end.text, end.label_, end.kb_id_, end.id_) == ("tomorrow", "T", "Q1", "a")
 
 
 def test_later_knowledge_of_an_entity_is_seen(doc):
@@ -270,6 +275,28 @@ def test_relations_beyond_a_shorter_text_are_left_out(doc):
     assert (found.head.text, found.tail.text) == ("Ada Byron", "New York")
     assert found.head_mentions == (found.head,)
     assert [sentence.text for sentence in found.evidence] == ["Ada Byron of"]
+
+
+def test_relations_between_the_tokens_of_another_text_are_left_out(nlp):
+    """Characters that are a mention in the one are a space in the other."""
+    doc = nlp("So I saw A and C")
+    first, second = (Span(doc, i, i + 1, label="P") for i in (1, 3))
+    doc.ents = [first, second]
+    doc._.relations = [Relation(first, second, "R")]
+    piece = doc[2:].as_doc(copy_user_data=True)
+    assert piece.text[first.start_char] == " "
+    assert not piece._.relations
+
+
+def test_mentions_of_head_and_tail_are_told_apart(nlp):
+    doc = nlp("a b c")
+    a, b, c = (Span(doc, i, i + 1, label="X") for i in range(3))
+    doc.ents = [a, b, c]
+    doc._.relations = [
+        Relation(a, c, "R", 1.0, (a, b), (c,)),
+        Relation(a, c, "R", 0.9, (a,), (b, c)),
+    ]
+    assert [rel.score for rel in doc._.relations] == [1.0, 0.9]
 
 
 def test_span_of_another_doc_is_an_error(nlp, doc):
