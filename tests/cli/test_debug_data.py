@@ -68,6 +68,7 @@ def debug(tmp_path, train, dev, *options):
         DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / f"{name}.spacy")
     paths = (str(tmp_path / "train.spacy"), str(tmp_path / "dev.spacy"))
     result = CliRunner().invoke(app, ["relext", "debug-data", *paths, *map(str, options)])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
     return result, " ".join(result.output.split())
 
 
