@@ -19,6 +19,7 @@ KEEPERS = ("ner", "beam_ner")
 ENTITY_READER = "spacy-relext.EntityCorpus.v1"
 # spaCy's own, which `init fill-config` fills in.
 PLAIN_READER = "spacy.Corpus.v1"
+AVERAGES = "spacy-relext.average_encoder.v1"
 SCORER = "spacy-relext.relation_scorer.v1"
 
 
@@ -41,6 +42,7 @@ def find_config_problems(
         yield from _find_split(config, data, docs[data])
     yield from _find_flattered(config)
     yield from _find_deaf(config)
+    yield from _find_half_averaged(config)
     key, _ = read_scorer(config)
     if key is not None and not _is_weighted(config, key):
         yield (
@@ -154,7 +156,7 @@ def _find_deaf(config: TrainingConfig) -> Iterator[Problem]:
     leaves nothing in the docs of a training unless it annotates as well."""
     finders = _find_finders(config, config.annotating, config.setup.spans_key)
     for finder in finders:
-        for listener in _find_listeners(config.pipeline[finder]):
+        for listener in _find_sections(config.pipeline[finder], "@architectures", "Listener"):
             encoders = _find_encoders(config.before, listener)
             if encoders and not config.annotating.keys() & encoders:
                 names = ", ".join(encoders)
@@ -165,13 +167,31 @@ def _find_deaf(config: TrainingConfig) -> Iterator[Problem]:
                 )
 
 
-def _find_listeners(part: Dict[str, Any]) -> Iterator[Dict[str, Any]]:
-    """The sections of listeners in one."""
-    if "Listener" in part.get("@architectures", ""):
+def _find_half_averaged(config: TrainingConfig) -> Iterator[Problem]:
+    """Transformers whose weights are not averaged where those around them are."""
+    training = config.nlp.config["training"]
+    if not training["optimizer"].get("use_averages"):
+        return
+    after_init = {"after_init": config.initialize.get("after_init")}
+    if any(_find_sections(after_init, "@callbacks", AVERAGES)):
+        return
+    for name, part in config.pipeline.items():
+        is_frozen = name in training["frozen_components"]
+        if "transformer" in get_factory(name, part) and not is_frozen:
+            yield (
+                f"Weights are averaged, but not those of {name}",
+                "What is scored and saved does not fit together then. Without use_averages, "
+                f"or with {AVERAGES} as [initialize.after_init].",
+            )
+
+
+def _find_sections(part: Dict[str, Any], kind: str, name: str) -> Iterator[Dict[str, Any]]:
+    """The sections within one that name a registered function with this in its name."""
+    if name in part.get(kind, ""):
         yield part
     for value in part.values():
         if isinstance(value, dict):
-            yield from _find_listeners(value)
+            yield from _find_sections(value, kind, name)
 
 
 def _find_encoders(parts: Parts, listener: Dict[str, Any]) -> List[str]:

@@ -21,6 +21,7 @@ class TrainingConfig(NamedTuple):
     part (Dict[str, Any]): Its section.
     pipeline (Dict[str, Dict[str, Any]]): The sections of the pipeline's components, in
         their order.
+    initialize (Dict[str, Any]): The section of what is done before the training.
     nlp (Language): The tokenizer, and sentencizers for what sets sentence boundaries. Its
         config is the one that was read, without components.
     setup (Setup): The component's own.
@@ -36,6 +37,7 @@ class TrainingConfig(NamedTuple):
     name: str
     part: Dict[str, Any]
     pipeline: Parts
+    initialize: Dict[str, Any]
     nlp: Language
     setup: Setup
     stand_ins: List[str]
@@ -73,9 +75,10 @@ def read_training_config(path: Path, component: str) -> TrainingConfig:
     if part is None:
         names = ", ".join(components) or "none"
         raise ValueError(f"{path} has no component {component!r}, there are: {names}")
-    initialize = config.get("initialize", {}).get("components", {}).get(component, {})
+    initialize = config.get("initialize", {})
+    own = initialize.get("components", {}).get(component, {})
     # One that was trained before is not initialized.
-    given_labels, unread = _read_labels({} if "source" in part else initialize)
+    given_labels, unread = _read_labels({} if "source" in part else own)
     source_labels = _read_source_labels(component, part)
     labels = given_labels if source_labels is None else source_labels
     names = config["nlp"].get("pipeline", [])
@@ -86,6 +89,7 @@ def read_training_config(path: Path, component: str) -> TrainingConfig:
         component,
         part,
         {name: components.get(name, {}) for name in names},
+        initialize,
         load_model_from_config(config, auto_fill=True),
         _read_setup(part, labels, _find_window(components)),
         [],

@@ -736,3 +736,45 @@ def test_evidence_weight_without_evidence(tmp_path, config, weight, evidence, to
         set_relations(train[0], [replace(x, evidence=(train[0][:],)) for x in train[0]._.relations])
     _, text = debug(tmp_path, train, clean(5, 50), "--config", config)
     assert ("no relation of train has evidence" in text) == told
+
+
+AVERAGES = """
+[training]
+
+[training.optimizer]
+@optimizers = "Adam.v1"
+use_averages = {use_averages}
+
+[initialize]
+
+[initialize.after_init]
+@callbacks = "spacy-relext.{callback}.v1"
+"""
+CHAINED = """
+[initialize.after_init.*.averages]
+@callbacks = "spacy-relext.average_encoder.v1"
+"""
+
+
+@pytest.mark.parametrize(
+    "use_averages, callback, part, told",
+    [
+        ("true", None, "", True),
+        ("true", "carry_over", "", True),
+        ("true", "average_encoder", "", False),
+        ("true", "chain_callbacks", CHAINED, False),
+        ("false", None, "", False),
+        # Its weights stay as they are.
+        ('true\n\n[training]\nfrozen_components = ["transformer"]', None, "", False),
+    ],
+)
+def test_weights_that_are_averaged_in_part(
+    tmp_path, config, use_averages, callback, part, told
+):
+    averages = AVERAGES.format(use_averages=use_averages, callback=callback)
+    if callback is None:
+        averages = averages.split("[initialize]")[0]
+    config.write_text(CONFIG + averages + part)
+    result, text = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+    assert result.exit_code == 0, result.output
+    assert ("but not those of transformer" in text) == told
