@@ -740,6 +740,7 @@ def test_evidence_weight_without_evidence(tmp_path, config, weight, evidence, to
 
 AVERAGES = """
 [training]
+frozen_components = {frozen}
 
 [training.optimizer]
 @optimizers = "Adam.v1"
@@ -757,21 +758,23 @@ CHAINED = """
 
 
 @pytest.mark.parametrize(
-    "use_averages, callback, part, told",
+    "use_averages, frozen, callback, part, told",
     [
-        ("true", None, "", True),
-        ("true", "carry_over", "", True),
-        ("true", "average_encoder", "", False),
-        ("true", "chain_callbacks", CHAINED, False),
-        ("false", None, "", False),
+        ("true", [], None, "", True),
+        ("true", [], "carry_over", "", True),
+        ("true", [], "average_encoder", "", False),
+        ("true", [], "chain_callbacks", CHAINED, False),
+        ("false", [], None, "", False),
         # Its weights stay as they are.
-        ('true\n\n[training]\nfrozen_components = ["transformer"]', None, "", False),
+        ("true", ["transformer"], None, "", False),
     ],
 )
 def test_weights_that_are_averaged_in_part(
-    tmp_path, config, use_averages, callback, part, told
+    tmp_path, config, use_averages, frozen, callback, part, told
 ):
-    averages = AVERAGES.format(use_averages=use_averages, callback=callback)
+    averages = AVERAGES.format(
+        use_averages=use_averages, frozen=json.dumps(frozen), callback=callback
+    )
     if callback is None:
         averages = averages.split("[initialize]")[0]
     config.write_text(CONFIG + averages + part)
