@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from functools import partial
+from itertools import product
+from operator import ne
 from typing import (
     Any,
     Callable,
@@ -161,7 +163,8 @@ def get_entity_relations(
     those of the doc on the same tokens, also where they have another label, and where it
     is given for some mentions of an entity, it is given for all of them. A mention of
     several entities is the one that it is linked to or, where that does not tell, the one
-    that has no other mention, if there is one, and else the first.
+    that has no other mention, if there is one, and else the first; but not the one that is
+    the other end of the relation, if that leaves any.
 
     doc (Doc): The doc.
     grouping (Optional[Callable]): As of `group_entities`, and so is the next.
@@ -187,21 +190,28 @@ def get_entity_relations(
         found = (own[key] for key in _get_keys(mention) if key in own)
         return next(found, (mention, [mention]))
 
-    def complete(main: Span, mentions: Sequence[Span]) -> Tuple[Span, Tuple[Span, ...]]:
+    def complete(
+        main: Span, mentions: Sequence[Span]
+    ) -> Tuple[Span, List[Tuple[Span, ...]]]:
+        """The mention, and the entities that it may be of, the likeliest first."""
         span, entity = find(main)
         if len(mentions) == 1:
-            return span, tuple(entity)
+            others = (other for other in holders[as_key(span)] if span in other)
+            return span, [tuple(entity), *map(tuple, others)]
         given = [find(mention)[0] for mention in mentions]
         keys = set(map(as_key, given))
         around = (x for x in holders[as_key(span)] if keys.issubset(map(as_key, x)))
-        return span, tuple(min(around, key=len, default=given))
+        return span, [tuple(min(around, key=len, default=given))]
 
     completed = []
     for rel in relations:
-        head, head_mentions = complete(rel.head, rel.head_mentions)
-        tail, tail_mentions = complete(rel.tail, rel.tail_mentions)
-        ends = head, tail, rel.label, rel.score, head_mentions, tail_mentions
-        completed.append(Relation(*ends, rel.evidence))
+        head, heads = complete(rel.head, rel.head_mentions)
+        tail, tails = complete(rel.tail, rel.tail_mentions)
+        ends = heads[0], tails[0]
+        if head != tail:
+            # A mention of both entities is that of the one which the other end is not.
+            ends = next((pair for pair in product(heads, tails) if ne(*pair)), ends)
+        completed.append(Relation(head, tail, rel.label, rel.score, *ends, rel.evidence))
     return completed
 
 

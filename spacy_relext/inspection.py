@@ -45,6 +45,7 @@ class Setup(NamedTuple):
     grouping (Optional[Callable]): Which mentions are of one entity, None where each is one.
     labels (Optional[Collection[str]]): Those that the component learns, None for those of
         the training data.
+    learns_pairs (bool): Whether a pair generator that learns does so in this training.
     """
 
     pairs: PairGenerator
@@ -53,6 +54,7 @@ class Setup(NamedTuple):
     window: Optional[int] = 128
     grouping: Optional[Grouping] = None
     labels: Optional[Collection[str]] = None
+    learns_pairs: bool = True
 
     def select(self, relations: Iterable[Relation]) -> List[Relation]:
         """Those of some relations that the component learns.

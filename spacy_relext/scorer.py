@@ -133,7 +133,7 @@ def score_relations(
             for triple in predicted.intersection(gold):
                 turned = in_both_directions([gold[triple]], symmetric)
                 n_known += not get_facts(turned, spans_key).isdisjoint(known_facts)
-    names = [f"{key}{suffix}" for suffix in _SUFFIXES]
+    names = [f"{key}{suffix}" for suffix in SUFFIXES]
     if not n_annotated:
         if examples:
             warnings.warn(
@@ -156,7 +156,8 @@ def score_relations(
     return dict(zip(names, values))
 
 
-_SUFFIXES = (
+# What the scores are called, behind the key.
+SUFFIXES = (
     "_p", "_r", "_f", "_macro_p", "_macro_r", "_macro_f", "_per_type", "_candidate_recall",
     "_intra_f", "_inter_f", "_ign_f",
 )  # fmt: skip
@@ -209,7 +210,10 @@ def _sentence_sharer(example: Example) -> Callable[[Triple], bool]:
     first = numpy.cumsum(x2y.lengths) - x2y.lengths
 
     def sentence_of(start: int) -> int:
-        if start < 0 or not x2y.lengths[start]:
+        if start < 0:
+            # Of a mention that is nowhere in the predicted tokens.
+            return int(sentence[-1 - start])
+        if not x2y.lengths[start]:
             return -1
         return int(sentence[x2y.data[first[start]]])
 
@@ -236,6 +240,7 @@ def _count_candidates(pairs: Pairs, gold: Set[Triple], symmetric: Set[str]) -> i
     sought = [
         (i, *pair)
         for i, (head, tail, label) in enumerate(gold)
+        if head != tail
         for ends in ([(head, tail), (tail, head)] if label in symmetric else [(head, tail)])
         for pair in product(find(ends[0]), find(ends[1]))
     ]

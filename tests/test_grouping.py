@@ -190,6 +190,24 @@ def test_a_relation_of_a_mention_is_one_of_the_entity_that_it_is_linked_to():
         assert tuple(found.tail_mentions) == mentions
 
 
+def test_a_mention_of_both_entities_is_of_the_one_that_the_other_end_is_not():
+    doc = make_doc(
+        *((start, start + 1, "P", {"kb_id": kb_id})
+        for start, kb_id in ((0, "A"), (3, "A|B"), (5, "A"), (8, "B")))
+    )  # fmt: skip
+    grouping = registry.misc.get("spacy-relext.group_by_kb_id.v1")(separator="|")
+    first, both, _, other = doc.ents
+    for head, tail, heads, tails in (
+        (first, both, [0, 3, 5], [3, 8]),
+        (both, first, [3, 8], [0, 3, 5]),
+        (both, other, [0, 3, 5], [3, 8]),
+    ):
+        doc._.relations = [Relation(head, tail, "MET")]
+        (found,) = get_entity_relations(doc, grouping)
+        assert [span.start for span in found.head_mentions] == heads
+        assert [span.start for span in found.tail_mentions] == tails
+
+
 @settings(max_examples=60)
 @given(ids=st.lists(st.sampled_from(["", "A", "B", "C"]), max_size=8))
 def test_no_mention_is_lost_or_doubled(ids):

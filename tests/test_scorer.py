@@ -5,6 +5,7 @@ from spacy.training import Example
 from spacy.util import registry
 
 from spacy_relext import Pairs, Relation, get_entities, score_relations
+from spacy_relext.grouping import group_entities
 
 from .test_extractor import make_examples, make_nlp
 
@@ -139,6 +140,37 @@ def test_gold_relations_between_the_same_predicted_tokens_are_not_one():
     assert per_type["A"] == pytest.approx({"p": 1, "r": 1 / 2, "f": 2 / 3, "support": 2})
     assert per_type["S"]["support"] == 1 and per_type["S"]["f"] == 1
     assert scores["rels_candidate_recall"] == pytest.approx(2 / 3)
+
+
+def test_missed_relations_are_within_the_sentence_that_they_are_in():
+    """Also where their mentions fall on predicted tokens of others, or on none."""
+    gold = Doc(VOCAB, words=["Ada", "Bo", "met", "Dee", "Eve", "Al"], spaces=[0, 1, 1, 0, 1, 0])
+    gold.ents = [Span(gold, i, i + 1, "X") for i in (0, 1, 3, 4, 5)]
+    ada, bo, dee, eve, al = gold.ents
+    gold._.relations = [Relation(ada, dee, "A"), Relation(bo, eve, "A"), Relation(ada, al, "A")]
+    for i, token in enumerate(gold):
+        token.is_sent_start = i in (0, 5)
+    found = Doc(VOCAB, words=["AdaBo", "met", "DeeEve", "Al"], spaces=[1, 1, 1, 0])
+    found.ents = [Span(found, 0, 1, "X"), Span(found, 2, 3, "X")]
+    found._.relations = [Relation(*found.ents, "A")]
+    scores = score_relations([Example(found, gold)])
+    assert scores["rels_intra_f"] == pytest.approx(2 / 3)
+    assert scores["rels_inter_f"] == 0
+
+
+def test_a_relation_of_an_entity_with_itself_is_no_candidate():
+    grouping = registry.misc.get("spacy-relext.group_by_kb_id.v1")(separator="|")
+
+    def candidates(docs):
+        return Pairs.all([group_entities(doc, grouping) for doc in docs])
+
+    doc = Doc(VOCAB, words=["Ada", "Bo", "Cy"])
+    doc.ents = [Span(doc, i, i + 1, "X", kb_id=id_) for i, id_ in enumerate(["1", "1|2", "2"])]
+    predicted = doc.copy()
+    doc._.relations = [Relation(doc.ents[0], doc.ents[0], "A")]
+    example = Example(predicted, doc)
+    scores = score_relations([example], grouping=grouping, candidates=candidates)
+    assert scores["rels_candidate_recall"] == 0
 
 
 def test_candidate_recall():

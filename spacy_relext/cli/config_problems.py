@@ -8,6 +8,7 @@ from spacy.tokens import Doc
 from ..corpus import find_clusters_prefix, find_reader
 from ..factory import DEFAULT_SCORE_WEIGHTS
 from ..relation import get_relations
+from ..scorer import SUFFIXES
 from ..training_data import may_set_mentions
 from .training_config import Parts, TrainingConfig, find_assigned, get_factory
 
@@ -35,8 +36,7 @@ def find_config_problems(
     name = config.name
     if name not in config.pipeline:
         yield f"{name} is not in the pipeline of [nlp]", "It would not be trained."
-    # One that was trained before does not say here where it looks.
-    if "source" not in config.part:
+    if config.is_known:
         yield from _find_gaps(config)
     for data in ("train", "dev"):
         yield from _find_split(config, data, docs[data])
@@ -66,7 +66,7 @@ def read_scorer(config: TrainingConfig) -> Tuple[Optional[str], Optional[List[st
     RETURNS (Tuple[Optional[str], Optional[List[str]]]): Its key, None where that is not
         known; the labels that it scores, None for all.
     """
-    scorer = config.part.get("scorer", {} if "source" in config.part else {"@scorers": SCORER})
+    scorer = config.part.get("scorer", {"@scorers": SCORER} if config.is_known else None)
     if not scorer or scorer.get("@scorers") != SCORER:
         return None, None
     return scorer.get("key", "rels"), scorer.get("labels")
@@ -156,6 +156,9 @@ def _find_deaf(config: TrainingConfig) -> Iterator[Problem]:
     leaves nothing in the docs of a training unless it annotates as well."""
     finders = _find_finders(config, config.annotating, config.setup.spans_key)
     for finder in finders:
+        # Those get a copy of the encoder.
+        if config.pipeline[finder].get("replace_listeners"):
+            continue
         for listener in _find_sections(config.pipeline[finder], "@architectures", "Listener"):
             encoders = _find_encoders(config.before, listener)
             if encoders and not config.annotating.keys() & encoders:
@@ -206,7 +209,7 @@ def _find_encoders(parts: Parts, listener: Dict[str, Any]) -> List[str]:
 
 
 def _is_weighted(config: TrainingConfig, key: str) -> bool:
-    """Whether a score with this prefix counts, as given or as spaCy fills it in."""
+    """Whether one of the scores counts, as given or as spaCy fills it in."""
     given = config.nlp.config["training"]["score_weights"]
     weights = {**DEFAULT_SCORE_WEIGHTS, **given}
-    return any(weights[name] for name in weights if name.startswith(f"{key}_"))
+    return any(weights.get(f"{key}{suffix}") for suffix in SUFFIXES)

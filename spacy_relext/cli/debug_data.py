@@ -123,7 +123,7 @@ def debug_data(
         name: _read_corpus(path, nlp, setup)
         for name, path in (("train", train_path), ("dev", dev_path))
     }
-    if hasattr(setup.pairs, "initialize"):
+    if setup.learns_pairs and hasattr(setup.pairs, "initialize"):
         relations, _ = read_examples(examples["train"], setup.grouping, setup.spans_key)
         relations = in_both_directions(setup.select(relations), setup.symmetric_labels)
         setup.pairs.initialize(relations)

@@ -5,9 +5,16 @@ from typing import Any, Collection, Dict, List, NamedTuple, Optional, Tuple
 
 import srsly
 from spacy.language import Language
-from spacy.util import load_config, load_model_from_config, registry
+from spacy.util import (
+    get_model_meta,
+    get_package_path,
+    is_package,
+    load_config,
+    load_model_from_config,
+    registry,
+)
 
-from ..candidates import keep_all
+from ..candidates import keep_all, restore_state
 from ..inspection import Setup
 
 # The sections of components, by their names.
@@ -18,7 +25,8 @@ class TrainingConfig(NamedTuple):
     """What a config says of a component.
 
     name (str): The component.
-    part (Dict[str, Any]): Its section.
+    part (Dict[str, Any]): Its section. Of one of another pipeline that is what the two
+        configs say of it, or this one alone where there is no such pipeline yet.
     pipeline (Dict[str, Dict[str, Any]]): The sections of the pipeline's components, in
         their order.
     initialize (Dict[str, Any]): The section of what is done before the training.
@@ -31,7 +39,7 @@ class TrainingConfig(NamedTuple):
         where it collects them from the training data.
     unread_labels (str): Why it is not known what labels it gives, "" where it is.
     source_labels (Optional[List[str]]): Those of a component that was trained before, None
-        where it was not, or its pipeline is no folder to read them from.
+        where it was not, or its pipeline is not there.
     """
 
     name: str
@@ -44,6 +52,11 @@ class TrainingConfig(NamedTuple):
     given_labels: Optional[List[str]]
     unread_labels: str
     source_labels: Optional[List[str]]
+
+    @property
+    def is_known(self) -> bool:
+        """RETURNS (bool): Whether it is known how the component is configured."""
+        return "factory" in self.part
 
     @property
     def before(self) -> Parts:
@@ -70,7 +83,9 @@ def read_training_config(path: Path, component: str) -> TrainingConfig:
     RAISES (ValueError): Where there is no such component.
     """
     config = load_config(path, interpolate=True)
-    components = config.get("components", {})
+    components = {
+        name: _complete(name, part) for name, part in config.get("components", {}).items()
+    }
     part = components.get(component)
     if part is None:
         names = ", ".join(components) or "none"
@@ -79,7 +94,8 @@ def read_training_config(path: Path, component: str) -> TrainingConfig:
     own = initialize.get("components", {}).get(component, {})
     # One that was trained before is not initialized.
     given_labels, unread = _read_labels({} if "source" in part else own)
-    source_labels = _read_source_labels(component, part)
+    trained = _read_trained(component, part)
+    source_labels = trained.get("labels")
     labels = given_labels if source_labels is None else source_labels
     names = config["nlp"].get("pipeline", [])
     config["nlp"]["pipeline"] = []
@@ -91,7 +107,7 @@ def read_training_config(path: Path, component: str) -> TrainingConfig:
         {name: components.get(name, {}) for name in names},
         initialize,
         load_model_from_config(config, auto_fill=True),
-        _read_setup(part, labels, _find_window(components)),
+        _read_setup(component, part, labels, trained, _find_window(components)),
         [],
         given_labels,
         unread,
@@ -118,24 +134,62 @@ def get_factory(name: str, part: Dict[str, Any]) -> str:
 
     name (str): The component.
     part (Dict[str, Any]): Its section.
-    RETURNS (str): The factory; of one of another pipeline its name there, which is that
-        of its factory as a rule.
+    RETURNS (str): The factory; where that is not known the name, which is that of the
+        factory as a rule.
     """
     return part.get("factory") or part.get("component") or name
 
 
+def _complete(name: str, part: Dict[str, Any]) -> Dict[str, Any]:
+    """A section, with what the config of another pipeline says of the component."""
+    path = _find_source(part)
+    if path is None:
+        return part
+    components = load_config(path / "config.cfg", interpolate=True)["components"]
+    return {**components.get(part.get("component", name), {}), **part}
+
+
+def _read_trained(name: str, part: Dict[str, Any]) -> Dict[str, Any]:
+    """What a component has of its training, nothing where there was none."""
+    folder = _find_source(part)
+    if folder is None:
+        return {}
+    path = folder / part.get("component", name) / "cfg"
+    return srsly.read_json(path) if path.is_file() else {}
+
+
+def _find_source(part: Dict[str, Any]) -> Optional[Path]:
+    """The folder of the pipeline that a component is of, None where there is none."""
+    source = part.get("source")
+    if not source:
+        return None
+    path = Path(source)
+    if is_package(source):
+        package = get_package_path(source)
+        meta = get_model_meta(package)
+        path = package / "{lang}_{name}-{version}".format(**meta)
+    return path if (path / "config.cfg").is_file() else None
+
+
 def _read_setup(
-    part: Dict[str, Any], labels: Optional[List[str]], window: Optional[int]
+    name: str,
+    part: Dict[str, Any],
+    labels: Optional[List[str]],
+    trained: Dict[str, Any],
+    window: Optional[int],
 ) -> Setup:
-    options = {}
-    if part.get("grouping"):
-        options.update(registry.resolve({"grouping": part["grouping"]}))
+    options = {"pairs": keep_all}
+    options.update(
+        registry.resolve({key: part[key] for key in ("pairs", "grouping") if part.get(key)})
+    )
+    if trained:
+        restore_state(name, options["pairs"], trained.get("pairs", {}))
     return Setup(
-        registry.resolve({"pairs": part["pairs"]})["pairs"] if "pairs" in part else keep_all,
         spans_key=part.get("spans_key"),
         symmetric_labels=part.get("symmetric_labels", ()),
         window=window,
         labels=labels,
+        learns_pairs="source" not in part,
         **options,
     )
 
@@ -147,14 +201,6 @@ def _read_labels(initialize: Dict[str, Any]) -> Tuple[Optional[List[str]], str]:
     # The file may be written later, or its path be given with the training.
     except (ValueError, OSError) as error:
         return None, " ".join(str(error).split())
-
-
-def _read_source_labels(name: str, part: Dict[str, Any]) -> Optional[List[str]]:
-    """The labels of a component of a saved pipeline, None where they are not there."""
-    if not part.get("source"):
-        return None
-    path = Path(part["source"], part.get("component", name), "cfg")
-    return srsly.read_json(path).get("labels") if path.is_file() else None
 
 
 def _find_window(config: Dict[str, Any]) -> Optional[int]:
@@ -170,7 +216,7 @@ def _set_sentences(nlp: Language, parts: Parts) -> List[str]:
     stand_ins = []
     for name, part in parts.items():
         if "token.is_sent_start" in find_assigned(nlp, name, part):
-            options = dict(part)
+            options = {key: part[key] for key in part if key not in ("source", "component")}
             if options.pop("factory", None) != "sentencizer":
                 stand_ins.append(name)
                 options = {}

@@ -5,10 +5,12 @@ import pytest
 import spacy
 from spacy.cli import app
 from spacy.tokens import Doc, DocBin, Span
+from spacy.training import Example
 from typer.testing import CliRunner
 
 import spacy_relext.cli  # noqa: F401
 from spacy_relext import Relation, set_relations
+from spacy_relext.cli import training_config
 
 VOCAB = spacy.blank("en").vocab
 
@@ -282,6 +284,7 @@ def test_labels_that_a_sourced_component_lacks(tmp_path, config, labels, told, g
         (tmp_path / "model" / "first").mkdir(parents=True)
         cfg = tmp_path / "model" / "first" / "cfg"
         cfg.write_text(json.dumps({"labels": labels}))
+        (tmp_path / "model" / "config.cfg").write_text(CONFIG)
     before = CONFIG.split("[components.relation_extractor]")[0]
     source = json.dumps(str(tmp_path / "model"))
     part = f'[components.relation_extractor]\nsource = {source}\ncomponent = "first"\n'
@@ -302,6 +305,90 @@ def test_a_component_that_is_not_sourced_lacks_no_labels(tmp_path, config, monke
     monkeypatch.chdir(tmp_path)
     _, text = debug(tmp_path, clean(), clean(5, 50), "--config", config)
     assert "does not have" not in text
+
+
+SOURCED = """
+[nlp]
+lang = "en"
+pipeline = ["tok2vec", "sents", "ner", "relation_extractor"]
+
+[training]
+annotating_components = {annotating}
+
+[components]
+
+[components.tok2vec]
+source = {source}
+
+[components.sents]
+source = {source}
+
+[components.ner]
+source = {source}
+{option}
+
+[components.relation_extractor]
+source = {source}
+"""
+
+
+@pytest.mark.parametrize(
+    "is_package, annotating, option, told",
+    [
+        (False, ["sents", "ner"], "", "ner would find the entities of train"),
+        (True, ["sents", "ner"], "", "ner would find the entities of train"),
+        (False, ["tok2vec", "sents", "ner"], "", None),
+        (False, ["sents", "ner"], 'replace_listeners = ["model.tok2vec"]', None),
+        (False, ["tok2vec", "sents"], "", "would get no entities of train"),
+    ],
+)
+def test_components_of_another_pipeline(
+    tmp_path, config, is_package, annotating, option, told, monkeypatch
+):
+    """What they are, and what they have learnt, is read there."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tok2vec")
+    nlp.add_pipe("sentencizer", name="sents", config={"punct_chars": [";"]})
+    listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 96}
+    nlp.add_pipe("ner", config={"model": {"tok2vec": listener}})
+    pairs = {
+        "@misc": "spacy-relext.all_of.v1",
+        "*": {
+            "types": {"@misc": "spacy-relext.entity_types.v1"},
+            "near": {"@misc": "spacy-relext.sentence_window.v1", "max_sentences": 1},
+        },
+    }
+    nlp.add_pipe("relation_extractor", config={"pairs": pairs, "symmetric_labels": ["MET"]})
+    known = [*clean(), make("Bo met Al .", PEOPLE, [(0, 1, "MET")])]
+    nlp.initialize(lambda: [Example(doc, doc) for doc in known])
+    folder = tmp_path / "model"
+    nlp.to_disk(folder)
+    source = str(folder)
+    if is_package:
+        source = "en_some_pipeline_of_ours"
+        package = tmp_path / source
+        package.mkdir()
+        (package / "__init__.py").touch()
+        meta = {**nlp.meta, "name": "some_pipeline_of_ours", "version": "1.0"}
+        (package / "meta.json").write_text(json.dumps(meta))
+        folder.rename(package / f"{source}-1.0")
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.setattr(training_config, "is_package", source.__eq__)
+    config.write_text(
+        SOURCED.format(
+            source=json.dumps(source), annotating=json.dumps(annotating), option=option
+        )
+    )
+    ends = [(0, 1, "PERSON"), (3, 4, "PLACE")]
+    far = make("Ann spoke ; Oslo heard", ends, [(0, 1, "LEFT")])
+    place = make("Rome left Oslo", [(0, 1, "PLACE"), (2, 3, "PLACE")], [(0, 1, "LEFT")])
+    result, text = debug(tmp_path, [*clean(), far], [*clean(5, 50), place], "-c", config)
+    assert result.exit_code == 0, result.output
+    every = ["ner would find the entities of train", "would get no entities of train"]
+    assert [x for x in every if x in text] == ([] if told is None else [told])
+    # A sentence ends where it is told to, and the types of pairs are not learnt again.
+    assert "1 of 21 relations in train out of reach" in text
+    assert "1 of 6 relations in dev out of reach" in text
 
 
 SENTENCES = """
@@ -641,6 +728,8 @@ WEIGHTS = """
         ("mine", "ents_f", 1, True),
         ("mine", "mine_f", 1, False),
         ("mine", "mine_f", 0, True),
+        # A score of another component.
+        ("mine", "mine_too_f", 1, True),
         ("rels", None, None, False),
         # spaCy fills in what is not given.
         ("rels", "ents_f", 1, False),
