@@ -221,8 +221,8 @@ def convert(
             if not report.written["document"]:
                 remove(parts[split])
             elif path.is_dir() or parts[split].is_dir():
-                # What an earlier run left must not be read with it.
-                remove(path)
+                # What an earlier run left must not be read with it. A link stays one.
+                remove(path.resolve())
     return report
 
 

@@ -22,7 +22,9 @@ SUFFIXES = (".ann",)
 
 LINE = re.compile(r"([TREAMN#*]\S*)\t")
 LINE_BEGIN = re.compile(r"[TREAMN#]\d+\s|\*\s")
-ENTITY = re.compile(r"(\S+) (\d+ \d+(?:;\d+ \d+)*)")
+# No text has a place with more digits, and Python reads no number of thousands.
+PLACE = r"\d{1,18} \d{1,18}"
+ENTITY = re.compile(rf"(\S+) ({PLACE}(?:;{PLACE})*)")
 # What brat calls the arguments of a binary relation; by these names, or in this order.
 ARGUMENT = re.compile(r"([^\s:]+):(\S+)")
 # brat numbers the roles of an event that are given more than once: Theme, Theme2.

@@ -216,7 +216,7 @@ class DocBuilder:
     def _set_relations(
         self, doc: Doc, source: SourceDoc, spans: Dict[str, Span]
     ) -> None:
-        relations: Dict[Tuple, Tuple[Relation, str]] = {}
+        relations: Dict[Tuple, SourceRelation] = {}
         for relation in source.relations:
             # Two ids may have one span, and some have none, which is told by now.
             heads, tails = (
@@ -239,21 +239,21 @@ class DocBuilder:
                 key = (relation.label, head, tail, heads, tails)
                 known = relations.get(key)
                 if known is None:
-                    found = Relation(
-                        head,
-                        tail,
-                        relation.label,
-                        relation.score,
-                        heads,
-                        tails,
-                        self._align_evidence(doc, relation),
-                    )
-                    relations[key] = (found, relation.place)
+                    relations[key] = relation
                     continue
-                reason = f"the same as at '{known[1]}'"
+                # The surer one stays.
+                best, relation = sorted((known, relation), key=_get_doubt)
+                relations[key] = best
+                reason = f"the same as at '{best.place}'"
             self.report.drop(relation.place, "relation", reason)
+        found = [
+            Relation(
+                head, tail, label, said.score, heads, tails, self._align_evidence(doc, said)
+            )
+            for (label, head, tail, heads, tails), said in relations.items()
+        ]
         if source.has_relations:
-            set_relations(doc, [relation for relation, _ in relations.values()])
+            set_relations(doc, found)
         self.report.written["relation"] += len(relations)
 
     def _align_evidence(self, doc: Doc, relation: SourceRelation) -> Tuple[Span, ...]:
@@ -268,13 +268,19 @@ class DocBuilder:
         return tuple(spans)
 
 
+def _get_doubt(relation: SourceRelation) -> float:
+    return 1 - relation.score
+
+
 def _add_spans(doc: Doc, key: str, spans: List[Span]) -> None:
     """Put spans in a group, which may have some of them already."""
     if key not in doc.spans:
         doc.spans[key] = spans
         return
-    known = {as_key(span) for span in doc.spans[key]}
-    doc.spans[key].extend([span for span in spans if as_key(span) not in known])
+    known = set(map(as_stored_key, doc.spans[key]))
+    # One without a kb_id is the same as one that has it.
+    known.update(as_stored_key(x) for x in spans if (*as_key(x), 0) in known)
+    doc.spans[key].extend([span for span in spans if as_stored_key(span) not in known])
 
 
 def _keep_spans(doc: Doc, spans: List[Span]) -> List[Span]:
@@ -282,13 +288,17 @@ def _keep_spans(doc: Doc, spans: List[Span]) -> List[Span]:
     bounds that they have now. One that is neither, as the mention of a relation may be,
     becomes an entity where there is none. The spans that have a place then."""
     kept = {as_key(span): span for span in spans}
+    linked = {as_stored_key(span): span for span in spans}
 
     def find(span: Span) -> Optional[Span]:
         """The span as it is; one with whitespace around it as that was cut off."""
         if as_key(span) in kept or not len(span):
             return span
         words = [token.i for token in span if token.text.strip()]
-        return kept.get((words[0], words[-1] + 1, span.label)) if words else None
+        if not words:
+            return None
+        key = words[0], words[-1] + 1, span.label
+        return linked.get((*key, span.kb_id), kept.get(key))
 
     changed = [ent for ent in doc.ents if find(ent) is not ent]
     doc.set_ents([], outside=changed, default="unmodified")

@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from ..entities import as_stored_key
 from .read import Head, build_each, read_records
 from .report import DROPPED
-from .source import Problem, SourceDoc, SourceEntity, SourceRelation
+from .source import Problem, SourceDoc, SourceEntity, SourceRelation, as_offset
 from .writers import JsonLinesWriter, get_annotations
 
 # Where the entities are; in a project without relations, and in one of an old version.
@@ -56,7 +56,7 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
             id, start, end, label = e["id"], e["start_offset"], e["end_offset"], e["label"]
         else:
             id, (start, end, label) = i, e
-        return SourceEntity(str(id), int(start), int(end), label, place)
+        return SourceEntity(str(id), as_offset(start), as_offset(end), label, place)
 
     def as_relation(r: Dict[str, Any]) -> SourceRelation:
         return SourceRelation(str(r["from_id"]), str(r["to_id"]), r["type"], place)
@@ -76,7 +76,7 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
         entities,
         relations,
         problems,
-        has_relations="relations" in record,
+        has_relations=record.get("relations") is not None,
     )
 
 

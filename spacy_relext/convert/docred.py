@@ -38,9 +38,17 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
 
     def add_mention(named: Tuple[str, str, Dict[str, Any]]) -> None:
         id, cluster, mention = named
-        offset = starts[mention["sent_id"]]
-        start, end = (offset + position for position in mention["pos"])
-        doc.add_entity(id, start, end, mention["type"], cluster=cluster)
+        sent_id, (start, end) = mention["sent_id"], mention["pos"]
+        if sent_id not in range(len(sents)):
+            raise ValueError(f"there is no sentence {sent_id}, but {len(sents)}")
+        offset, length = starts[sent_id], len(sents[sent_id])
+        if not 0 <= start < end <= length:
+            raise ValueError(
+                f"tokens {start}–{end}, end excluded, are not within sentence {sent_id}, "
+                f"which has {length}"
+            )
+        bounds = offset + start, offset + end
+        doc.add_entity(id, *bounds, mention["type"], cluster=cluster)
 
     def add_relation(label: Dict[str, Any]) -> None:
         named = label.get("evidence") or ()
@@ -60,4 +68,4 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
     build_each(mentions, add_mention, "entity", place, doc.problems)
     build_each(record.get("labels"), add_relation, "relation", place, doc.problems)
     # The test split has no labels, which is not to say that nothing is related.
-    return doc.as_source(has_relations="labels" in record)
+    return doc.as_source(has_relations=record.get("labels") is not None)

@@ -88,7 +88,8 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
     for key, mentions in clusters.items():
         doc.add_cluster(key, mentions, end_included=True)
     # Either makes relations.
-    return doc.as_source(has_relations="relations" in record or "events" in record)
+    told = (record.get(key) for key in ("relations", "events"))
+    return doc.as_source(has_relations=any(found is not None for found in told))
 
 
 def _name(first: int, last: int) -> str:

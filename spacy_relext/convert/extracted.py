@@ -95,7 +95,7 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
         entities,
         relations,
         problems,
-        has_relations="relations" in record,
+        has_relations=record.get("relations") is not None,
     )
 
 

@@ -12,9 +12,18 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple, Union
 
+import srsly
+
 from .read import Head, build_each, read_records
 from .report import DROPPED
-from .source import Attribute, Problem, SourceDoc, SourceEntity, SourceRelation
+from .source import (
+    Attribute,
+    Problem,
+    SourceDoc,
+    SourceEntity,
+    SourceRelation,
+    as_offset,
+)
 
 # Under which key a result has its value, where it is not its type.
 VALUES = {"textarea": "text"}
@@ -71,7 +80,8 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
         kind, value = result["type"], result["value"]
         found = value.get(VALUES.get(kind, kind), value)
         name = str(result.get("from_name", kind))
-        said = [(name, x) for x in (found if isinstance(found, list) else [found])]
+        values = found if isinstance(found, list) else [found]
+        said = [(name, _as_storable(value)) for value in values]
         said_of[str(result.get("id"))].append((kind, said))
 
     def as_entity(result: Dict[str, Any]) -> SourceEntity:
@@ -80,8 +90,8 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
         label, *more = _check_list(labels)
         return SourceEntity(
             id=str(result["id"]),
-            start=int(value["start"]),
-            end=int(value["end"]),
+            start=as_offset(value["start"]),
+            end=as_offset(value["end"]),
             label=label,
             place=place,
             text=value.get("text"),
@@ -117,6 +127,15 @@ def _find_kind(result: Any) -> str:
     # Regions of an image have labels, too, but no place in a text.
     in_text = isinstance(value, dict) and {"start", "end"} <= set(value)
     return "entity" if kind.endswith("labels") and in_text else "attribute"
+
+
+def _as_storable(value: Any) -> Any:
+    """A value as .spacy files can hold it, which have no integers beyond 64 bits."""
+    try:
+        srsly.msgpack_dumps(value)
+    except OverflowError:
+        return str(value)
+    return value
 
 
 def _check_list(labels: Any) -> List[Any]:

@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterator, List, Tuple, Union
 from spacy.tokens import Doc, Span
 
 from .read import Head, build_each, read_records
-from .source import Problem, SourceDoc, SourceEntity, SourceRelation, join_words
+from .source import Problem, SourceDoc, SourceEntity, SourceRelation, as_offset, join_words
 from .writers import JsonLinesWriter, get_annotations
 
 
@@ -56,7 +56,7 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
 
     def as_entity(indexed: Tuple[int, Dict[str, Any]]) -> SourceEntity:
         i, span = indexed
-        start, end = int(span["start"]), int(span["end"])
+        start, end = as_offset(span["start"]), as_offset(span["end"])
         label, said = span.get("label") or "", span.get("text")
         kb_id = span.get("kb_id") or ""
         entity = SourceEntity(
@@ -99,7 +99,7 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
         problems=problems,
         words=words if kept else None,
         spaces=spaces if kept else None,
-        has_relations="relations" in record,
+        has_relations=record.get("relations") is not None,
     )
 
 

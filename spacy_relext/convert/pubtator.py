@@ -18,7 +18,8 @@ from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 
 TEXT = re.compile(r"([^|\t]+)\|([ta])\|(.*)")
 SUFFIXES = (".txt", ".pubtator")
-NUMBER = re.compile(r"-?\d+")
+# No text has a place with more digits, and Python reads no number of thousands.
+NUMBER = re.compile(r"-?\d{1,18}")
 NO_ID = ("-1", "-", "")
 
 Line = Tuple[str, str]

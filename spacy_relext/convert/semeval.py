@@ -17,6 +17,7 @@ from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 SUFFIXES = (".txt",)
 NOMINAL = "NOMINAL"
 OTHER = "Other"
+COMMENT = "Comment"
 SENTENCE = re.compile(r'(\d+)\t"?(.*?)"?\s*')
 MENTIONS = re.compile(r"(.*)<e1>(.*)</e1>(.*)<e2>(.*)</e2>(.*)")
 LABEL = re.compile(r"([\w-]+)\((e[12]),(e[12])\)")
@@ -51,9 +52,10 @@ def _read_file(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
                 yield _as_source(*sentence)
             sentence = (place, line)
         elif sentence:
-            yield _as_source(*sentence, line.strip())
+            is_comment = line.startswith(COMMENT)
+            yield _as_source(*sentence, None if is_comment else line.strip())
             sentence = None
-        elif not line.startswith("Comment"):
+        elif not line.startswith(COMMENT):
             reason = f"no numbered sentence: {line[:60]!r}"
             yield Problem(place, "document", DROPPED, reason)
     if sentence:

@@ -143,8 +143,21 @@ def _check_types(found: Any, type_: Union[type, Tuple], *names: str) -> None:
     """
     for name in names:
         value = getattr(found, name)
-        if not isinstance(value, type_):
+        # Python takes truth for a number.
+        if not isinstance(value, type_) or (type_ is int and isinstance(value, bool)):
             raise TypeError(f"{name!r} is of type {type(value).__name__}: {value!r}")
+
+
+def as_offset(value: Any) -> int:
+    """An offset, which a file may give as a float or as a string.
+
+    value (Any): What the file has.
+    RETURNS (int): The offset.
+    RAISES (TypeError, ValueError): Where it is no whole number.
+    """
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        raise ValueError(f"an offset is a whole number, found: {value}")
+    return int(value)
 
 
 def join_words(

@@ -35,4 +35,4 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
 
     build_each(enumerate(record["entities"]), add_entity, "entity", place, doc.problems)
     build_each(record.get("relations"), add_relation, "relation", place, doc.problems)
-    return doc.as_source(has_relations="relations" in record)
+    return doc.as_source(has_relations=record.get("relations") is not None)

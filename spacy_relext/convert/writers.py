@@ -23,7 +23,7 @@ from spacy.tokens import Doc, Span
 
 from ..records import get_mentions
 from ..relation import Relation, get_relations
-from ..user_data import SOURCE_KEY, has_relations
+from ..user_data import SOURCE_KEY, SYMMETRIC_KEY, has_relations
 from .report import DROPPED, REWRITTEN
 from .source import Attribute, Bounds, Problem
 
@@ -112,6 +112,11 @@ def _count_clusters(found: Annotations) -> int:
     return sum(len(x) > 1 and _as_bounds(x) not in told for x in found.clusters.values())
 
 
+def _count_symmetric(found: Annotations) -> int:
+    symmetric = found.doc.user_data.get(SYMMETRIC_KEY, ())
+    return sum(relation.label in symmetric for relation in found.relations)
+
+
 def _as_bounds(mentions: Iterable[Span]) -> FrozenSet[Bounds]:
     return frozenset((span.start, span.end) for span in mentions)
 
@@ -183,6 +188,12 @@ LOSSES: Dict[str, Tuple[str, str, str, Callable[[Annotations], int]]] = {
         DROPPED,
         "the format has no place for a cluster of mentions",
         _count_clusters,
+    ),
+    "symmetric": (
+        "note",
+        DROPPED,
+        "the format has no place for a relation having no direction",
+        _count_symmetric,
     ),
     "annotated": (
         "note",

@@ -308,3 +308,20 @@ def test_vocabulary_does_not_grow_with_the_input(to, tmp_path, monkeypatch):
     else:
         texts = [line["text"] for line in srsly.read_jsonl(output)]
         assert texts == [line["text"] for line in lines]
+
+
+@pytest.mark.parametrize("to", ["spacy", "brat"])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_link_to_a_folder_stays_one(to, is_there, tmp_path):
+    """Whether what it leads to is there already or not."""
+    folder, link = tmp_path / "folder.spacy", tmp_path / "link.spacy"
+    link.symlink_to(folder)
+    if is_there:
+        folder.mkdir()
+    path = tmp_path / "in.jsonl"
+    lines = [{"id": str(i), "source": "a", "text": "Ada", "entities": []} for i in range(2)]
+    srsly.write_jsonl(path, lines)
+    convert(path, link, to=to, format="jsonl")
+    assert link.is_symlink() and folder.exists()
+    n_found = len(list(link.iterdir())) // 2 if to == "brat" else len(list(read(link)))
+    assert n_found == 2

@@ -402,6 +402,101 @@ def test_tokens_outside_the_document_are_told(tmp_path):
     assert any(f"{path}:1, item 1: tokens 5–9" in x for _, xs in report.sorts() for x in xs)
 
 
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        ({"sent_id": -1}, "there is no sentence -1, but 2"),
+        ({"sent_id": 2}, "there is no sentence 2, but 2"),
+        ({"pos": [-1, 1]}, "tokens -1–1, end excluded, are not within sentence 1"),
+        ({"sent_id": 0, "pos": [4, 6]}, "tokens 4–6, end excluded, are not within"),
+    ],
+)
+def test_mention_of_docred_outside_its_sentence_is_told(change, reason, tmp_path):
+    """Where there may be tokens of another sentence."""
+    record = json.loads(json.dumps(DOCRED))
+    record["vertexSet"][0][1].update(change)
+    path = tmp_path / "input.json"
+    path.write_text(json.dumps([record]), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy")
+    assert report.written["entity"] == 2 and report.dropped["entity"] == 1
+    assert any(reason in x for _, xs in report.sorts() for x in xs)
+
+
+BAD_OFFSETS = [0.9, float("inf"), float("nan"), True, "x"]
+
+
+@pytest.mark.parametrize("name", ["doccano", "prodigy", "label_studio", "jsonl"])
+def test_offset_that_is_no_whole_number_is_told(name, tmp_path):
+    *way, last = PARTS[name][0]
+    key = "start_offset" if name == "doccano" else "start"
+    records = []
+    for offset in BAD_OFFSETS:
+        record = holder = json.loads(json.dumps(RECORDS[name]))
+        for step in [*way, last]:
+            holder = holder[step]
+        (holder["value"] if name == "label_studio" else holder)[key] = offset
+        records.append(record)
+    path = tmp_path / "input.jsonl"
+    path.write_text("".join(json.dumps(x) + "\n" for x in records), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy", format=name)
+    assert report.written["document"] == report.dropped["entity"] == len(BAD_OFFSETS)
+    assert report.written["entity"] == len(BAD_OFFSETS)
+
+
+@pytest.mark.parametrize("name", ["brat", "pubtator"])
+def test_offset_that_python_does_not_read_is_told(name, tmp_path):
+    path = as_file(tmp_path, name)
+    if name == "brat":
+        path = next(x for x in [path, *path.parent.rglob("*.ann")] if x.suffix == ".ann")
+    text = path.read_text(encoding="utf8")
+    first = "T1\tPERSON 0 9" if name == "brat" else "\t8\t17\t"
+    assert first in text
+    path.write_text(text.replace(first, first.rstrip("\t") + "9" * 5000 + "\t" * (name == "pubtator")), encoding="utf8")
+    report = convert(path.parent if name == "brat" else path, tmp_path / "output.spacy")
+    assert report.written["document"] == 1 and report.written["entity"] == 1
+
+
+@pytest.mark.parametrize("to", [x for x in TARGETS if x not in ("spacy", "jsonl")])
+def test_relations_without_direction_are_told(to, tmp_path):
+    (relation,) = EXTRACTED["relations"]
+    record = {**EXTRACTED, "relations": [{**relation, "symmetric": True}]}
+    path = tmp_path / "input.jsonl"
+    path.write_text(json.dumps(record), encoding="utf8")
+    output = tmp_path / f"output{FORMATS[to].suffix}"
+    report = convert(path, output, to=to)
+    reasons = [reason for (_, _, reason), _ in report.sorts()]
+    assert "the format has no place for a relation having no direction" in reasons
+
+
+def test_of_relations_that_are_alike_the_surest_is_kept(tmp_path):
+    (relation,) = EXTRACTED["relations"]
+    told = [{**relation, "score": score} for score in (0.25, 0.75, 0.5)]
+    path = tmp_path / "input.jsonl"
+    path.write_text(json.dumps({**EXTRACTED, "relations": told}), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy")
+    (doc,) = load(tmp_path / "output.spacy")
+    assert [found.score for found in doc._.relations] == [0.75]
+    assert report.dropped["relation"] == 2
+
+
+def test_two_entities_on_the_same_tokens_keep_their_ids(tmp_path):
+    """Also where whitespace around them is cut off, or they are put in a group."""
+    doc = Doc(NLP.vocab, words=["\n", "Ada", "met", "Bo"], spaces=[0, 1, 1, 0])
+    one, two = doc.spans["sc"] = [Span(doc, 0, 2, "P", kb_id=kb_id) for kb_id in "AB"]
+    bo = Span(doc, 3, 4, "P")
+    doc.spans["sc"] = [one, two, bo]
+    doc.spans["other"] = [Span(doc, 1, 2, "P", kb_id="C")]
+    doc._.relations = [Relation(two, bo, "MET")]
+    source = tmp_path / "in.spacy"
+    DocBin(docs=[doc], store_user_data=True).to_disk(source)
+    for key in (None, "sc"):
+        convert(source, tmp_path / "out.spacy", options=Options(spans_key=key))
+        (found,) = load(tmp_path / "out.spacy")
+        ids = sorted(x.kb_id_ for x in found.spans["sc"] if x.text == "Ada")
+        assert ids == (["A", "B"] if key is None else ["A", "B", "C"])
+        assert [(x.head.text, x.head.kb_id_) for x in found._.relations] == [("Ada", "B")]
+
+
 def test_utf16_offsets_are_recognised(tmp_path):
     record = {**DOCCANO, "text": f"😀😀 {TEXT}"}
     shifted = {"start": 5, "end": 14, "text": "Ada Byron", "labels": ["PERSON"]}
@@ -630,14 +725,15 @@ def test_records_keep_what_is_symmetric_and_the_sentences(there, cut, tmp_path):
     ],
 )
 def test_record_without_relations_is_not_one_with_none(name, keys, tmp_path):
-    """Without the key nobody annotated any; an empty list says that there are none."""
+    """Without the key nobody annotated any, nor where it has none; an empty list says that
+    there are none."""
     bare = {key: value for key, value in RECORDS[name].items() if key not in keys}
-    records = [bare, *({**bare, key: []} for key in keys)]
+    records = [bare, *({**bare, key: value} for key in keys for value in (None, []))]
     path = tmp_path / "input.jsonl"
     path.write_text("".join(json.dumps(x) + "\n" for x in records), encoding="utf8")
     convert(path, tmp_path / "output.spacy", format=name)
     found = [has_relations(doc) for doc in load(tmp_path / "output.spacy")]
-    assert found == [False] + [True] * len(keys)
+    assert found == [False] + [False, True] * len(keys)
 
 
 def test_sentences_of_semeval_without_labels_are_none_without_relations(tmp_path):
@@ -646,6 +742,8 @@ def test_sentences_of_semeval_without_labels_are_none_without_relations(tmp_path
     labels = ["", "wrote_to(e1,e2)", "", "Other", "wrote_to", ""]
     path = tmp_path / "input.txt"
     lines = [f"{sentence.format(i)}\n{x}".strip() for i, x in enumerate(labels)]
+    # A comment is none.
+    lines[2] += "\nComment: none"
     path.write_text("\n".join(lines), encoding="utf8")
     report = convert(path, tmp_path / "output.spacy")
     docs = load(tmp_path / "output.spacy")
@@ -1388,6 +1486,8 @@ def test_what_is_said_of_a_region_is_kept_beside_its_entity(tmp_path):
         {"id": "a", "type": "textarea", "from_name": "why", "value": {"text": ["Sure?"]}},
         {"id": "a", "type": "choices", "from_name": "is", "value": {"choices": ["x", "y"]}},
         {"id": "b", "type": "rating", "from_name": "stars", "value": {"rating": 4}},
+        # More than .spacy files have place for.
+        {"id": "b", "type": "number", "from_name": "n", "value": {"number": 2**64}},
         {"id": "c", "type": "choices", "from_name": "topic", "value": {"choices": ["z"]}},
         {"id": "d", "type": "rectanglelabels", "value": {"x": 1, "rectanglelabels": ["X"]}},
         {"id": "a", "type": "choices", "value": 3},
@@ -1405,11 +1505,12 @@ def test_what_is_said_of_a_region_is_kept_beside_its_entity(tmp_path):
         [0, 9, "PERSON", "is", "x"],
         [0, 9, "PERSON", "is", "y"],
         [19, 26, "PERSON", "stars", 4],
+        [19, 26, "PERSON", "n", str(2**64)],
     ]
     assert report.dropped == {"note": 2, "attribute": 1}
     told = [x for _, xs in report.sorts() for x in xs]
     assert f"{path}:1: docs have no place for a result of type 'choices'" in told
-    assert any("the attribute of index 5 is malformed" in x for x in told)
+    assert any("the attribute of index 6 is malformed" in x for x in told)
 
 
 @pytest.mark.parametrize("cancelled", [False, True])
