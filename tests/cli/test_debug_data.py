@@ -746,6 +746,13 @@ def test_scores_without_weight(tmp_path, config, key, name, weight, told):
     assert not told or f"weigh {key}_f" in text
 
 
+def test_of_another_scorer_nothing_is_known(tmp_path, config):
+    scorer = SCORER.replace("spacy-relext.relation_scorer.v1", "spacy.ner_scorer.v1")
+    config.write_text(CONFIG + scorer)
+    result, text = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+    assert result.exit_code == 0 and "[training.score_weights]" not in text
+
+
 @pytest.mark.parametrize(
     "option, told",
     [
