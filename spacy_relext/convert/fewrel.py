@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
 from .read import Head, build_source, read_items
 from .report import DROPPED
-from .source import Bounds, Problem, SourceDoc, SourceEntity, SourceRelation
+from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 from .tokens import TokenDoc
 
 # FewRel gives entities no type.
@@ -64,8 +64,8 @@ def _as_source(
     for end in ("h", "t"):
         name, kb_id, tokens = _read_end(instance[end])
         # Of several mentions the first; the relation may be said with any.
-        start, stop = tokens[0]
-        doc.add_entity(end, start, stop, ENTITY, kb_id=kb_id)
+        start, stop, gaps = tokens[0]
+        doc.add_entity(end, start, stop, ENTITY, kb_id=kb_id, gaps=gaps)
         for _ in tokens[1:]:
             doc.note("another mention of the head or tail")
     if label not in NO_RELATION:
@@ -76,7 +76,7 @@ def _as_source(
 def _as_source_of_text(instance: Dict[str, Any], place: str, label: str) -> SourceDoc:
     entities = []
     for end in ("h", "t"):
-        _, kb_id, [(start, stop)] = _read_end(instance[end])
+        _, kb_id, [(start, stop, _)] = _read_end(instance[end])
         entities.append(SourceEntity(end, start, stop, ENTITY, place, kb_id=kb_id))
     relations = []
     if label not in NO_RELATION:
@@ -84,10 +84,14 @@ def _as_source_of_text(instance: Dict[str, Any], place: str, label: str) -> Sour
     return SourceDoc(place, place, instance["text"], entities, relations)
 
 
-def _read_end(end: Any) -> Tuple[str, str, List[Bounds]]:
-    """Name, id, and tokens, or characters, of each mention, end exclusive."""
+def _read_end(end: Any) -> Tuple[str, str, List[Tuple[int, int, bool]]]:
+    """Name, id, and tokens, or characters, of each mention, end exclusive, with whether it
+    leaves out some."""
     if isinstance(end, dict):
         start, stop = end["pos"]
-        return end.get("name", ""), str(end.get("id") or ""), [(start, stop)]
+        return end.get("name", ""), str(end.get("id") or ""), [(start, stop, False)]
     name, kb_id, mentions = end
-    return name, kb_id, [(tokens[0], tokens[-1] + 1) for tokens in mentions]
+    return name, kb_id, [
+        (tokens[0], tokens[-1] + 1, tokens[-1] - tokens[0] >= len(tokens))
+        for tokens in mentions
+    ]

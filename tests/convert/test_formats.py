@@ -362,6 +362,17 @@ def test_opennre_is_read(tmp_path):
     assert not get_relations(second)
 
 
+def test_mention_of_fewrel_with_a_gap_is_told(tmp_path):
+    instance = {**FEWREL["wrote_to"][0], "h": ["ada wrote", "Q7259", [[0, 2]]]}
+    path = tmp_path / "input.json"
+    path.write_text(json.dumps({"wrote_to": [instance]}), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy")
+    (doc,) = load(tmp_path / "output.spacy")
+    assert doc.ents[0].text == "Ada Byron wrote"
+    told = [x for _, xs in report.sorts() for x in xs]
+    assert any("it leaves out words of 'Ada Byron wrote'" in x for x in told)
+
+
 def test_events_relate_trigger_and_arguments(tmp_path):
     event = [[[4, "Writing"], [2, 3, "writer"], [6, 6, "reader"]]]
     record = {**DYGIE, "relations": [[], []], "events": [[], event]}
