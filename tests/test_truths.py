@@ -3,10 +3,12 @@ from dataclasses import replace
 import numpy
 import pytest
 import spacy
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from spacy_relext import Pairs, Relation, get_entities
+from spacy_relext import Pairs, Relation, get_entities, score_relations, set_relations
 from spacy_relext.grouping import configure_group_by_kb_id, group_entities
 from spacy_relext.truths import get_evidence, get_truths, match_relations
 
@@ -171,3 +173,53 @@ def test_truths_do_not_depend_on_the_rest_of_the_batch():
         matches = match_relations(batch, pairs, ["RAN"], grouping=by_id)
         counts.append(get_truths(matches, pairs, ["RAN"]).sum())
     assert counts == [2, 2]
+
+
+VOCAB = spacy.blank("en").vocab
+GROUPING = configure_group_by_kb_id(separator="|")
+
+
+@st.composite
+def linked_docs(draw):
+    """A doc of mentions of which each is of one entity, of two or of none; relations
+    between its entities, by all of their mentions or by one of each."""
+    ids = draw(st.lists(st.sampled_from(["", "A", "B", "A|B", "B|C"]), min_size=2, max_size=7))
+    doc = Doc(VOCAB, words=["x"] * len(ids))
+    doc.ents = [Span(doc, i, i + 1, "P", kb_id=id_) for i, id_ in enumerate(ids)]
+    entities = group_entities(doc, GROUPING)
+    # Nothing tells two of the same mentions apart.
+    assume(len(set(map(tuple, entities))) == len(entities))
+    relations = []
+    if len(entities) > 1:
+        places = st.sampled_from(range(len(entities)))
+        ends = st.lists(places, min_size=2, max_size=2, unique=True)
+        for pair in draw(st.lists(ends, max_size=4)):
+            mentions = [entities[i] for i in pair]
+            main = [draw(st.sampled_from(x)) for x in mentions]
+            if draw(st.booleans()):
+                mentions = [(span,) for span in main]
+            label = draw(st.sampled_from(["R", "S"]))
+            relations.append(Relation(*main, label, 1.0, *map(tuple, mentions)))
+    # One and the same mention can't tell which two entities are meant.
+    relations = [x for x in relations if len({*x.head_mentions, *x.tail_mentions}) > 1]
+    predicted = doc.copy()
+    set_relations(doc, relations)
+    return Example(predicted, doc)
+
+
+@settings(max_examples=100)
+@given(example=linked_docs())
+def test_what_is_learnt_is_what_scores(example):
+    """Where all is found, mentions of two entities are told apart in the same way."""
+    labels, predicted = ["R", "S"], example.predicted
+    entities = group_entities(predicted, GROUPING)
+    pairs = Pairs.all([entities])
+    matches = match_relations([example], pairs, labels, grouping=GROUPING)
+    relations = []
+    for row, column in zip(*get_truths(matches, pairs, labels).nonzero()):
+        head, tail = (tuple(entities[side[row]]) for side in (pairs.head, pairs.tail))
+        relations.append(Relation(head[0], tail[0], labels[column], 1.0, head, tail))
+    set_relations(predicted, relations)
+    scores = score_relations([example], grouping=GROUPING)
+    expected = 1.0 if example.reference._.relations else 0.0
+    assert (scores["rels_p"], scores["rels_r"]) == (expected, expected)
