@@ -22,7 +22,7 @@ from thinc.types import Floats1d, Ints1d
 from .decoding import decide
 from .extractor import RelationExtractor
 from .pairs import Pairs
-from .reference import Place, Reference
+from .reference import Reference, number_places
 from .user_data import has_relations
 
 N_POINTS = 100
@@ -172,31 +172,19 @@ def _number_entities(
     """The numbers of the gold entities that head and tail of each pair are, and which of
     these have which labels, as heads and tails; of a symmetric one the lower number first.
     As the scorer does, it looks for them among all entities with one of its labels."""
-    numbers: Dict[Tuple[int, Place], int] = {}
-    gold = set()
     references = [
         Reference(
             eg, labels, pipe.cfg["symmetric_labels"], pipe.grouping, pipe.cfg["spans_key"]
         )
         for eg in examples
     ]
+    head, tail, numbers = number_places(references, pairs)
+    gold = set()
     for i, reference in enumerate(references):
-        for head, tail, label in reference.relations:
-            both = [numbers.setdefault((i, place), len(numbers)) for place in (head, tail)]
+        for head_place, tail_place, label in reference.relations:
+            both = [numbers.get((i, place), -1) for place in (head_place, tail_place)]
             if label in pipe.cfg["symmetric_labels"]:
                 both.sort()
             if label in pipe.labels:
                 gold.add((*both, pipe.labels.index(label)))
-    bounds = list(zip(pairs.start.tolist(), pairs.end.tolist()))
-    first, count = pairs.first_mention.tolist(), pairs.n_mentions.tolist()
-    doc = pairs.doc.tolist()
-    head, tail = pairs.closest
-    number = numpy.zeros(len(bounds), dtype="int64")
-    # Which gold entity one is may depend on the mention that tells most of a relation.
-    mains, rows = numpy.unique(numpy.append(head, tail), return_index=True)
-    entities = numpy.append(pairs.head, pairs.tail)[rows]
-    for main, entity in zip(mains.tolist(), entities.tolist()):
-        mentions = bounds[first[entity] : first[entity] + count[entity]]
-        place = references[doc[entity]].find(bounds[main], mentions)
-        number[main] = numbers.setdefault((doc[entity], place), len(numbers))
-    return number[head], number[tail], gold
+    return head, tail, gold

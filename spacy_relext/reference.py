@@ -3,11 +3,14 @@
 from collections import Counter, defaultdict
 from typing import Collection, Dict, Iterable, Optional, Sequence, Set, Tuple
 
+import numpy
 from spacy.tokens import Span
 from spacy.training import Example
+from thinc.types import Ints1d
 
 from .alignment import Aligner
 from .grouping import Grouping, get_entity_relations, group_entities
+from .pairs import Pairs
 from .relation import Relation
 
 # A mention in predicted tokens, end exclusive.
@@ -129,6 +132,32 @@ class Reference:
         if label in self._symmetric and tail < head:
             head, tail = tail, head
         return head, tail, label
+
+
+def number_places(
+    references: Sequence[Reference], pairs: Pairs
+) -> Tuple[Ints1d, Ints1d, Dict[Tuple[int, Place], int]]:
+    """Which entities of the references the heads and tails of pairs are.
+
+    references (Sequence[Reference]): Those of the docs of the pairs.
+    pairs (Pairs): The pairs.
+    RETURNS (Tuple[Ints1d, Ints1d, Dict[Tuple[int, Place], int]]): A number for each head
+        and each tail, and the numbers by the index of the doc and the entity.
+    """
+    numbers: Dict[Tuple[int, Place], int] = {}
+    bounds = list(zip(pairs.start.tolist(), pairs.end.tolist()))
+    first, count = pairs.first_mention.tolist(), pairs.n_mentions.tolist()
+    doc = pairs.doc.tolist()
+    head, tail = pairs.closest
+    number = numpy.zeros(len(bounds), dtype="int64")
+    # Which gold entity one is may depend on the mention that tells most of a relation.
+    mains, rows = numpy.unique(numpy.append(head, tail), return_index=True)
+    entities = numpy.append(pairs.head, pairs.tail)[rows]
+    for main, entity in zip(mains.tolist(), entities.tolist()):
+        mentions = bounds[first[entity] : first[entity] + count[entity]]
+        place = references[doc[entity]].find(bounds[main], mentions)
+        number[main] = numbers.setdefault((doc[entity], place), len(numbers))
+    return number[head], number[tail], numbers
 
 
 def _get_bounds(span: Span) -> Bounds:

@@ -25,7 +25,7 @@ from spacy.util import registry
 from .entities import get_entities
 from .grouping import Grouping
 from .pairs import Pairs
-from .reference import Place, Reference, Triple
+from .reference import Place, Reference, Triple, number_places
 from .relation import Relation, get_relations
 from .truths import in_both_directions
 from .user_data import has_relations
@@ -89,7 +89,8 @@ def score_relations(
     RETURNS (Dict[str, Any]): `{key}_p`, `_r`, `_f` over all relations; `_macro_p`,
         `_macro_r`, `_macro_f` averaged over the labels; `_per_type` for each label
         p, r, f and support, the number of gold relations; `_candidate_recall`, the
-        share of gold relations whose pair was a candidate; `_intra_f` and `_inter_f`,
+        share of gold relations whose pair was a candidate, by the entities that the
+        predicted ones are; `_intra_f` and `_inter_f`,
         over relations of entities that some sentence mentions both of and over the
         others, None where there are none to find and none found, or references have no
         sentences; `_ign_f`, with those found that `known_facts` has left out of the
@@ -120,7 +121,7 @@ def score_relations(
             per_type[label].score_set(predicted_of[label], gold_of[label])
         if candidates is not None and gold:
             n_candidates += _count_candidates(
-                candidates([example.predicted]), set(gold), symmetric
+                candidates([example.predicted]), reference, symmetric
             )
         if example.reference.has_annotation("SENT_START"):
             is_intra = _sentence_sharer(example)
@@ -227,25 +228,23 @@ def _sentence_sharer(example: Example) -> Callable[[Triple], bool]:
     return shares
 
 
-def _count_candidates(pairs: Pairs, gold: Set[Triple], symmetric: Set[str]) -> int:
+def _count_candidates(pairs: Pairs, reference: Reference, symmetric: Set[str]) -> int:
     """How many gold relations of one doc are among its candidate pairs."""
-    entities: Dict[Tuple[int, int], List[int]] = defaultdict(list)
-    owner = numpy.repeat(numpy.arange(pairs.n_entities), pairs.n_mentions)
-    for row, bounds in zip(owner.tolist(), zip(pairs.start.tolist(), pairs.end.tolist())):
-        entities[bounds].append(row)
-
-    def find(place: Place) -> Set[int]:
-        return {row for bounds in place for row in entities.get(bounds, ())}
-
+    heads, tails, numbers = number_places([reference], pairs)
     sought = [
-        (i, *pair)
-        for i, (head, tail, label) in enumerate(gold)
-        if head != tail
-        for ends in ([(head, tail), (tail, head)] if label in symmetric else [(head, tail)])
-        for pair in product(find(ends[0]), find(ends[1]))
+        (i, *map(numbers.__getitem__, keys))
+        for i, (head, tail, label) in enumerate(reference.relations)
+        for keys in _list_orders((0, head), (0, tail), label in symmetric)
+        if numbers.keys() >= {*keys}
     ]
-    relation, heads, tails = numpy.asarray(sought, dtype="int64").reshape(-1, 3).T
-    return len(set(relation[pairs.find(heads, tails) >= 0].tolist()))
+    relation, *ends = numpy.asarray(sought, dtype="int64").reshape(-1, 3).T
+    # Two numbers as one.
+    candidates, wanted = (x * len(numbers) + y for x, y in ((heads, tails), ends))
+    return len(set(relation[numpy.isin(wanted, candidates)].tolist()))
+
+
+def _list_orders(head: Any, tail: Any, is_symmetric: bool) -> List[Tuple[Any, Any]]:
+    return [(head, tail), (tail, head)] if is_symmetric else [(head, tail)]
 
 
 def _as_row(score: PRFScore) -> Dict[str, float]:

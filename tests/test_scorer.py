@@ -158,19 +158,25 @@ def test_missed_relations_are_within_the_sentence_that_they_are_in():
     assert scores["rels_inter_f"] == 0
 
 
-def test_a_relation_of_an_entity_with_itself_is_no_candidate():
+def test_candidate_recall_of_entities_that_share_a_mention():
+    """No candidate is the pair the other way round, nor an entity with itself."""
     grouping = registry.misc.get("spacy-relext.group_by_kb_id.v1")(separator="|")
 
     def candidates(docs):
-        return Pairs.all([group_entities(doc, grouping) for doc in docs])
+        pairs = Pairs.all([group_entities(doc, grouping) for doc in docs])
+        return pairs.select(pairs.head < pairs.tail)
 
     doc = Doc(VOCAB, words=["Ada", "Bo", "Cy"])
     doc.ents = [Span(doc, i, i + 1, "X", kb_id=id_) for i, id_ in enumerate(["1", "1|2", "2"])]
-    predicted = doc.copy()
-    doc._.relations = [Relation(doc.ents[0], doc.ents[0], "A")]
-    example = Example(predicted, doc)
-    scores = score_relations([example], grouping=grouping, candidates=candidates)
-    assert scores["rels_candidate_recall"] == 0
+    ada, both, cy = doc.ents
+    first, second = (ada, both), (both, cy)
+    for head, tail, recall in ((first, second, 1), (second, first, 0), (first, first, 0)):
+        predicted = doc.copy()
+        doc._.relations = [Relation(head[0], tail[-1], "A", 1.0, head, tail)]
+        scores = score_relations(
+            [Example(predicted, doc)], grouping=grouping, candidates=candidates
+        )
+        assert scores["rels_candidate_recall"] == recall
 
 
 def test_candidate_recall():
