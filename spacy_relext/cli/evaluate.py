@@ -15,6 +15,7 @@ from wasabi import msg
 from ..curve import check_threshold, get_curve, rank_candidates
 from ..extractor import RelationExtractor
 from ..grouping import get_entity_relations
+from ..relation import Relation, set_relations
 from ..scorer import Fact, get_facts
 from ..user_data import has_relations
 from . import relext
@@ -178,11 +179,20 @@ def _score_curve(
         per_type = scores[f"{key}_per_type"]
         n_true = sum(row["support"] for row in per_type.values())
         if n_true:
-            found = get_curve(*rank_candidates(pipe, examples, set(per_type)), n_true)
+            labels = _find_scored_labels(pipe, key).union(per_type)
+            found = get_curve(*rank_candidates(pipe, examples, labels), n_true)
             curves[f"{key}_pr_auc"] = found.area
             curves[f"{key}_pr_best"] = found.best
             curves[f"{key}_pr_curve"] = found.points
     return curves
+
+
+def _find_scored_labels(pipe: RelationExtractor, key: str) -> Set[str]:
+    """Those of the labels that the scorer considers, which it does not say: what it makes
+    of a doc that has all."""
+    doc = Doc(pipe.vocab, words=["head", "tail"], sent_starts=[True, False])
+    set_relations(doc, [Relation(doc[:1], doc[1:], label) for label in pipe.labels])
+    return set(pipe.score([Example(doc, doc)])[f"{key}_per_type"])
 
 
 def _print_entities(gold_entities: bool, finders: List[str]) -> None:

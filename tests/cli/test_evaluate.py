@@ -15,7 +15,9 @@ from typer.testing import CliRunner
 
 import spacy_relext.cli  # noqa: F401
 from spacy_relext import Relation
+from spacy_relext.cli.files import load_examples
 from spacy_relext.corpus import create_entity_corpus as EntityCorpus
+from spacy_relext.curve import get_curve, rank_candidates
 
 from ..test_extractor import make_examples, make_nlp
 
@@ -97,6 +99,28 @@ def test_curve_looks_behind_what_throws_vectors_away(model, data, tmp_path):
     assert 0 < metrics["rels_pr_best"]["threshold"] < 1
     assert metrics["rels_pr_curve"][-1]["r"] == 1
     assert metrics["rels_f"] == 1
+
+
+@pytest.mark.parametrize("labels", [None, ["FOUNDED"], ["FOUNDED", "SPOUSE"]])
+def test_curve_has_labels_that_nothing_was_found_of(labels, tmp_path):
+    """What is found at lower thresholds is wrong at these."""
+    scorer = {"@scorers": "spacy-relext.relation_scorer.v1", "labels": labels}
+    nlp = make_nlp(scorer=scorer)
+    nlp.get_pipe("relation_extractor").objective.threshold = 1.0
+    nlp.config["components"]["relation_extractor"]["objective"]["threshold"] = 1.0
+    nlp.to_disk(tmp_path / "model")
+    docs = [eg.reference for eg in make_examples(nlp)]
+    for doc in docs:
+        doc._.relations = [rel for rel in doc._.relations if rel.label == "FOUNDED"]
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "dev.spacy")
+    output = tmp_path / "metrics.json"
+    run(tmp_path / "model", tmp_path / "dev.spacy", "-G", "--curve", "-o", output)
+    metrics = json.loads(output.read_text())
+    examples = load_examples(tmp_path / "dev.spacy", EntityCorpus(tmp_path / "dev.spacy"), nlp)
+    n_true = sum(len(eg.reference._.relations) for eg in examples)
+    ranked = rank_candidates(nlp.get_pipe("relation_extractor"), examples, labels)
+    assert metrics["rels_f"] == 0
+    assert metrics["rels_pr_auc"] == pytest.approx(get_curve(*ranked, n_true).area)
 
 
 def test_without_entities_it_says_so(model, data):
