@@ -188,6 +188,10 @@ def test_a_relation_of_a_mention_is_one_of_the_entity_that_it_is_linked_to():
         doc._.relations = [Relation(ada, tail, "MET")]
         (found,) = get_entity_relations(doc, grouping, "sc")
         assert tuple(found.tail_mentions) == mentions
+    # Also where that is the other end.
+    doc._.relations = [Relation(other, again, "MET")]
+    (found,) = get_entity_relations(doc, grouping, "sc")
+    assert found.head_mentions == found.tail_mentions == (other, again)
 
 
 def test_a_mention_of_both_entities_is_of_the_one_that_the_other_end_is_not():
