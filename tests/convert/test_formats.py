@@ -452,6 +452,8 @@ def test_offset_that_is_no_whole_number_is_told(name, tmp_path):
     report = convert(path, tmp_path / "output.spacy", format=name)
     assert report.written["document"] == report.dropped["entity"] == len(BAD_OFFSETS)
     assert report.written["entity"] == len(BAD_OFFSETS)
+    told = [x for (kind, *_), xs in report.sorts() for x in xs if kind == "entity"]
+    assert told and all("malformed" in x for x in told)
 
 
 @pytest.mark.parametrize("name", ["brat", "pubtator"])
