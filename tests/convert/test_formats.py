@@ -510,6 +510,19 @@ def test_two_entities_on_the_same_tokens_keep_their_ids(tmp_path):
         assert [(x.head.text, x.head.kb_id_) for x in found._.relations] == [("Ada", "B")]
 
 
+def test_an_entity_with_an_id_elsewhere_is_not_put_beside_itself(tmp_path):
+    """In a group that has it without one."""
+    doc = Doc(NLP.vocab, words=["Ada", "met", "Bo"])
+    doc.spans["sc"] = [Span(doc, 0, 1, "P")]
+    doc.spans["other"] = [Span(doc, 0, 1, "P", kb_id="A"), Span(doc, 2, 3, "P")]
+    doc._.relations = []
+    source = tmp_path / "in.spacy"
+    DocBin(docs=[doc], store_user_data=True).to_disk(source)
+    convert(source, tmp_path / "out.spacy", options=Options(spans_key="sc"))
+    (found,) = load(tmp_path / "out.spacy")
+    assert [span.text for span in found.spans["sc"]] == ["Ada", "Bo"]
+
+
 def test_utf16_offsets_are_recognised(tmp_path):
     record = {**DOCCANO, "text": f"😀😀 {TEXT}"}
     shifted = {"start": 5, "end": 14, "text": "Ada Byron", "labels": ["PERSON"]}
