@@ -82,6 +82,13 @@ def build_relation_model(
     hidden = [Relu(hidden_width, dropout=0.0) for _ in range(depth - 1)]
     output = linear(nO)
     pair_width = 2 * hidden_width if group_width else hidden_width
+    try:
+        context_layers = [CONTEXTS[name](pair_width) for name in contexts]
+    except ValueError as error:
+        raise ValueError(
+            f"spacy-relext.RelationModel.v1: hidden_width {hidden_width} makes pairs "
+            f"{pair_width} wide, but {error}"
+        ) from None
     of_mentions = mention_pooling == POOLED_SCORES
     vectors = entity_vectors(pooling, None if of_mentions else mention_pooling, features)
     score = score_pairs(
@@ -91,7 +98,7 @@ def build_relation_model(
         width=hidden_width,
         pair_width=pair_width,
         distance=distance,
-        context=_sum([CONTEXTS[name](pair_width) for name in contexts]),
+        context=_sum(context_layers),
         block_size=block_size,
         of_mentions=of_mentions,
     )

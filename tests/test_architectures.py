@@ -64,6 +64,14 @@ def test_every_choice_trains_and_reloads(sample, pooling, type_width, distance, 
     numpy.testing.assert_allclose(again.predict(sample), model.predict(sample), rtol=1e-5)
 
 
+@pytest.mark.parametrize("hidden_width, group_width", [(50, 0), (6, 0), (9, 3)])
+def test_width_that_attention_does_not_divide_is_told(hidden_width, group_width):
+    options = {"hidden_width": hidden_width, "group_width": group_width}
+    build(**options, context="max")
+    with pytest.raises(ValueError, match=f"hidden_width {hidden_width} .*multiple of 4"):
+        build(**options, context=["max", "attention"])
+
+
 def scores_of(pairs_of, **options):
     """The scores of chosen pairs (head, tail) among mentions of one and the same word,
     none of them near an end of the doc."""

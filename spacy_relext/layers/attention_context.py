@@ -39,7 +39,13 @@ def attention_context(
 
     nO (int): Width of the context, a multiple of `n_heads`.
     n_heads (int): Number of attention heads.
+    RAISES (ValueError): Where the one is no multiple of the other.
     """
+    if nO % n_heads:
+        raise ValueError(
+            f"the width of an attention context must be a multiple of {n_heads}, the "
+            f"number of its heads, found: {nO}"
+        )
     width = n_heads * KEY_WIDTH
     layers = [linear(width), linear(width), linear(width), linear(nO)]
     return Model(
