@@ -53,6 +53,16 @@ def test_where_no_label_fits_the_tokens_decide(example):
     assert true_types(example, pairs) == [("FIRM", "PER")]
 
 
+@pytest.mark.parametrize("head_label", ["BIRD"], indirect=True)
+def test_a_mention_without_predicted_tokens_is_none(example):
+    reference = Doc(example.reference.vocab, words=["Kestrel", "hired", " ", "Ada"])
+    reference.spans["sc"] = [Span(reference, 0, 1, "BIRD"), Span(reference, 2, 3, "PER")]
+    reference._.relations = [Relation(*reference.spans["sc"], "HIRED")]
+    example = Example(example.predicted, reference)
+    pairs = Pairs.all([get_entities(example.predicted, "sc")])
+    assert true_types(example, pairs) == []
+
+
 def test_a_relation_whose_pair_is_no_candidate_holds_for_no_other(example):
     pairs = Pairs.all([get_entities(example.predicted, "sc")])
     head_is_person = pairs.start[pairs.head] == 2

@@ -1412,6 +1412,34 @@ def test_empty_token_is_no_token_of_a_doc(tmp_path):
     assert report.written["relation"] == 1
 
 
+@pytest.mark.parametrize(
+    "name, reason",
+    [
+        ("semeval", "no numbered sentence"),
+        ("pubtator", "neither a mention nor a relation"),
+        ("doccano", "no JSON"),
+    ],
+)
+def test_line_of_another_form_harms_no_other(name, reason, tmp_path):
+    path = as_file(tmp_path, name)
+    good = path.read_bytes().rstrip() + b"\n"
+    path.write_bytes(good + b"Ada\n\xff\n")
+    report = convert(path, tmp_path / "output.spacy", format=name)
+    assert report.written["document"] == report.written["relation"] == 1
+    told = dict(x.split(": ", 1) for _, xs in report.sorts() for x in xs)
+    n_good = good.count(b"\n")
+    first, second = f"{path}:{n_good + 1}", f"{path}:{n_good + 2}"
+    assert told.keys() == {first, second} and told[first].startswith(reason)
+    assert told[second].startswith("broken UTF-8: byte 0xff")
+
+
+def test_sentence_of_semeval_without_marks_is_told(tmp_path):
+    path = tmp_path / "input.txt"
+    path.write_text(f'7\t"Ada Byron wrote."\nOther\n\n{SEMEVAL}', encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy", format="semeval")
+    assert report.written["document"] == report.dropped["document"] == 1
+
+
 def test_lines_of_another_document_are_told(tmp_path):
     """A document without a title takes nothing of the one before it."""
     path = tmp_path / "input.txt"
@@ -1562,6 +1590,19 @@ def test_task_of_predictions_alone_is_told(tmp_path):
     told = [x for _, xs in report.sorts() for x in xs]
     assert f"{path}:1: it has no annotation; its predictions are not read" in told
     assert f"{path}:2: it has no annotation" in told
+
+
+@pytest.mark.parametrize("more, n_written", [({"id": "x1"}, 1), ({"other": TEXT}, 0)])
+def test_text_of_a_task_is_what_its_entities_fit_into(more, n_written, tmp_path):
+    """Where none of its data is called text; of two that do, none is taken."""
+    task = {**LABEL_STUDIO, "data": {"comment": TEXT, **more}}
+    path = tmp_path / "input.json"
+    path.write_text(json.dumps(task), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy", format="label_studio")
+    assert report.written["relation"] == n_written
+    assert report.dropped["document"] == 1 - n_written
+    told = [x for _, xs in report.sorts() for x in xs]
+    assert n_written or "its text is not to be told among 'comment', 'other'" in told[0]
 
 
 def test_region_of_hypertext_is_an_entity(tmp_path):

@@ -1,5 +1,7 @@
 """A relation extractor that continues from another one with other labels."""
 
+import warnings
+
 import numpy
 import pytest
 import spacy
@@ -190,6 +192,24 @@ def test_transformer_that_the_head_has_not_learnt_from_is_told(tiny_encoder, tmp
     theirs = train(make_transformer_nlp(tiny_encoder), DATA, n_updates=3)
     with pytest.warns(UserWarning, match="'transformer' has other weights"):
         continue_training(theirs, tiny_encoder, tmp_path)
+
+
+def make_shared(seed, source=None):
+    spacy.util.fix_random_seed(seed)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tok2vec", config={"model": {"width": 8, "depth": 1, "embed_size": 50}})
+    listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 8}
+    nlp.add_pipe("relation_extractor", config={"model": {**SMALL, "tok2vec": listener}})
+    return train(nlp, DATA, source=source)
+
+
+def test_shared_tok2vec_that_the_head_has_not_learnt_from_is_told(tmp_path):
+    make_shared(seed=0).to_disk(tmp_path)
+    with pytest.warns(UserWarning, match="'tok2vec' has other weights"):
+        make_shared(seed=1, source={"source": str(tmp_path)})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "spacy-relext.carry_over")
+        make_shared(seed=0, source={"source": str(tmp_path)})
 
 
 def test_transformer_within_the_extractor(tiny_encoder, tmp_path):
