@@ -10,6 +10,7 @@ from spacy.training import Corpus, Example
 from spacy.util import filter_spans, registry
 
 from .alignment import Aligner
+from .entities import list_spans
 from .grouping import CLUSTERS_PREFIX, Grouping
 
 
@@ -98,7 +99,7 @@ def hand_entities_over(example: Example, spans_key: Optional[str] = None) -> Non
     if spans_key is None:
         predicted.ents = filter_spans(_align(aligner, predicted, reference.ents))
     elif spans_key in reference.spans:
-        spans = reference.spans[spans_key]
+        spans = list_spans(reference.spans[spans_key])
         predicted.spans[spans_key] = _align(aligner, predicted, spans)
 
 
@@ -111,7 +112,7 @@ def hand_clusters_over(example: Example, prefix: str) -> None:
     predicted, aligner = example.predicted, Aligner(example)
     for key, cluster in example.reference.spans.items():
         if key.startswith(prefix):
-            predicted.spans[key] = _align(aligner, predicted, cluster)
+            predicted.spans[key] = _align(aligner, predicted, list_spans(cluster))
 
 
 def find_clusters_prefix(

@@ -93,6 +93,11 @@ def texts(spans):
     return [span.text for span in spans]
 
 
+def seeded(augmenter, example, seed):
+    random.seed(seed)
+    return list(augmenter(NLP, example))
+
+
 def all_spans(doc):
     return [*doc.ents, *(span for key in sorted(doc.spans) for span in doc.spans[key])]
 
@@ -587,6 +592,27 @@ def test_groups_and_user_data():
     assert doc.user_data["source"] == ["page 1"]
 
 
+def test_spans_stay_where_tokens_before_them_were_merged(augmenters):
+    doc = make_doc("The |New |York |paper |hired |Ada |of |Cork")
+    doc.spans["sc"] = [make_span(doc, 5, 6, "PER"), make_span(doc, 7, 8, "X")]
+    doc._.relations = [Relation(*doc.spans["sc"], "OF")]
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[1:3])
+    example = Example(NLP.make_doc(doc.text), doc)
+    hand_entities_over(example, "sc")
+    for name in ("mask_tokens", "word_noise", "mask_group", "replace_group"):
+        new = [eg for seed in range(9) for eg in seeded(augmenters[name], example, seed)]
+        assert len({eg.reference.text for eg in new}) > 1
+        for eg in new:
+            found = get_entities(eg.reference, "sc")
+            assert [span.label_ for span in found] == ["PER", "X"]
+            person, place = new_texts = texts(found)
+            assert texts(eg.predicted.spans["sc"]) == new_texts
+            assert person in ("Ada", "[PER]", "Zoe", "Ann-Lee May") and place in ("Cork", "[X]")
+            (relation,) = eg.reference._.relations
+            assert texts([relation.head, relation.tail]) == new_texts
+
+
 def test_a_mention_that_others_cut_is_left_alone():
     doc = make_doc("University |of |Cork |in |Cork")
     example = make_example(doc, [(0, 3, "ORG"), (4, 5, "LOC")])
@@ -830,6 +856,49 @@ def test_entities_that_share_a_mention(tmp_path, in_group):
         new = texts(all_spans(only(augment, example).reference))
         seen.add(tuple(text == "[PER]" for text in new[:-3]))
     assert seen == {(True,) * len(spans[:-3]), (False,) * len(spans[:-3])}
+
+
+@pytest.mark.parametrize("others, changed", [([], True), ([(5, 7)], False)])
+def test_a_name_within_a_linked_one(tmp_path, others, changed):
+    """It is not replaced where that would lose its id, and be no more what its other
+    mentions are."""
+    names = make_doc("Cork")
+    names.spans["sc"] = [make_span(names, 0, 1, "LOC", "Q36647")]
+    DocBin(docs=[names]).to_disk(tmp_path / "names.spacy")
+    doc = make_doc("The |University |of |York |and |the |school")
+    outer = [make_span(doc, *bounds, "ORG", "Q967165") for bounds in [(1, 4), *others]]
+    doc.spans["sc"] = [*outer, make_span(doc, 3, 4, "LOC", "Q42462")]
+    for template in (None, "[{label}]"):
+        if template is None:
+            path = tmp_path / "names.spacy"
+            augmenter = create_replace_entities_augmenter(1.0, path, spans_key="sc")
+        else:
+            augmenter = create_mask_entities_augmenter(1.0, spans_key="sc")
+        new = only(augmenter, Example(NLP.make_doc(doc.text), doc)).reference
+        first, *same, inner = new.spans["sc"]
+        is_new = changed or template is not None
+        assert (inner.text == "York") != is_new
+        assert {span.kb_id_ for span in (first, *same)} == (
+            {""} if template is None and changed else {"Q967165"}
+        )
+
+
+def test_an_entity_with_an_id_on_some_mentions_stays_one_by_its_text(tmp_path):
+    """And two by its id."""
+    names = make_doc("Zoe|Lou")
+    names.ents = [make_span(names, i, i + 1, "PER", f"Q{i}") for i in range(2)]
+    DocBin(docs=[names]).to_disk(tmp_path / "names.spacy")
+    ents = [(0, 1, "PER", "Q7259"), (2, 3, "PER"), (4, 5, "PER")]
+    example = make_example(make_doc("Ada |met |Bo |. |Ada |left"), ents)
+    replace = create_replace_entities_augmenter(1.0, tmp_path / "names.spacy")
+    mask = create_mask_entities_augmenter(1.0, template="[{label}{number}]")
+    for seed in range(5):
+        for augmenter in (replace, mask):
+            (eg,) = seeded(augmenter, example, seed)
+            first, other, last = eg.reference.ents
+            assert first.text == last.text not in ("Ada", other.text)
+            assert first.kb_id and not other.kb_id and not last.kb_id
+        assert first.kb_id_ == "Q7259"
 
 
 def test_a_name_of_the_doc_is_no_replacement(names_path):

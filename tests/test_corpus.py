@@ -53,6 +53,21 @@ def test_makes_a_pipeline_of_the_extractor_alone_scorable(path):
     assert nlp.evaluate(list(bare(nlp)))["rels_r"] == 0
 
 
+def test_spans_and_clusters_are_where_they_are_once_tokens_were_merged(tmp_path):
+    doc = Doc(NLP.vocab, words=["New", "York", "hired", "Ada", "of", "Cork", "."])
+    doc.spans["sc"] = [Span(doc, 3, 4, "PER"), Span(doc, 5, 6, "LOC")]
+    doc.spans["coref_clusters_1"] = [Span(doc, 5, 6)]
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[0:2])
+    merged = DocBin(docs=[doc], store_user_data=True)
+    merged.to_disk(tmp_path / "merged.spacy")
+    options = {"spans_key": "sc", "clusters_prefix": "coref_clusters"}
+    (example,) = read(tmp_path / "merged.spacy", **options)
+    spans = example.predicted.spans
+    assert [span.text for span in spans["sc"]] == ["Ada", "Cork"]
+    assert [span.text for span in spans["coref_clusters_1"]] == ["Cork"]
+
+
 def test_label_and_ids_are_kept():
     example = make_example(["Ada", "Cork"], ["Ada", "Cork"], [])
     reference = example.reference

@@ -26,7 +26,7 @@ from spacy.util import registry
 from ..entities import as_linked_key, get_entities
 from ..grouping import check_separator, normal_text, read_ids
 from ..words import is_word, split_letters
-from .entities import rename, which_entities
+from .entities import find_ids, find_keys, rename
 from .names import Name, Names
 from .rebuild import Edit, iter_spans, rebuild_example
 
@@ -137,9 +137,10 @@ def create_mask_entities_augmenter(
 ) -> Augmenter:
     """Put an entity's type in the place of its text, so that a model cannot learn
     names. All mentions of an entity are masked, or none: those of one `kb_id`, where
-    they have none one `ent_id`, where they have neither one text and one type. Entities
-    that share a mention are masked together. An entity stays as it is where a mention
-    has no label or two, and where another span starts or ends within one.
+    they have none one `ent_id`, and those of one text and one type, by whichever of these
+    a grouping goes. Entities that share a mention are masked together. An entity stays as
+    it is where a mention has no label or two, and where another span starts or ends within
+    one.
 
     level (float): The share of the examples to change, 0 to 1.
     entity_share (float): The probability of each entity to be masked, 0 to 1.
@@ -163,7 +164,7 @@ def create_mask_entities_augmenter(
             f"whitespace around it, found: {template!r}"
         )
 
-    tell = partial(which_entities, separator=separator, ignore_case=ignore_case)
+    tell = partial(find_keys, separator=separator, ignore_case=ignore_case)
 
     def mask_entities(nlp: Language, doc: Doc) -> List[Edit]:
         numbers = count(1)
@@ -193,12 +194,13 @@ def create_replace_entities_augmenter(
     """Put the text of another entity of the same type in the place of an entity's.
     All mentions of an entity, told as by `mask_entities`, get the same text, others
     another; none gets a text that its doc has already. An entity stays as it is where no
-    text is left for its type, where its mentions have several labels, where one of them
-    is a mention of another entity too, and where another span starts or ends within one.
+    text is left for its type, where its mentions have several labels or several ids, and
+    where another span starts or ends within one.
     A `kb_id` becomes that of the other entity. One with a `kb_id` gets the text of one that
     has it too, and stays as it is where there is none of its type, which a warning tells:
     without the id its mentions would be one no more. That of a span around, and the lemma,
-    are dropped: they name another thing.
+    are dropped: they name another thing. Where that span has other mentions, which would be
+    one with it no more, the entity stays as it is.
 
     level (float): The share of the examples to change, 0 to 1.
     path (Optional[Path]): The entities to draw from: a .spacy file, or a directory
@@ -218,7 +220,7 @@ def create_replace_entities_augmenter(
     _check_shares("replace_entities", level=level, entity_share=entity_share)
     check_separator("spacy-relext.replace_entities.v1", separator)
     names = Names(path, spans_key, separator)
-    tell = partial(which_entities, separator=separator, ignore_case=ignore_case)
+    tell = partial(find_keys, separator=separator, ignore_case=ignore_case)
 
     def replace_entities(nlp: Language, doc: Doc) -> List[Edit]:
         names.read(nlp.vocab)
@@ -228,11 +230,12 @@ def create_replace_entities_augmenter(
 
         def draw(spans: List[Span]) -> List[Name]:
             labels = {span.label for span in spans}
-            entities = {key for span in spans for key in tell(span)}
+            ids = {id_ for span in spans for id_ in find_ids(span, separator)}
             # A new name has one type and one id.
-            if len(labels) > 1 or len(entities) > 1:
+            if len(labels) > 1 or len(ids) > 1:
                 return []
-            linked = bool(read_ids(spans[0].kb_id_, separator))
+            has_id = [bool(read_ids(span.kb_id_, separator)) for span in spans]
+            linked = any(has_id)
             candidates = names.get(spans[0].label_, linked)
             # One more than there are texts taken is enough, unless ids are taken too, or
             # names differ in case alone.
@@ -240,10 +243,9 @@ def create_replace_entities_augmenter(
                 for name in random.sample(candidates, n):
                     text = normal_text(name.text, ignore_case)
                     if text not in taken and name.kb_id not in taken_ids:
-                        kb_id = name.kb_id if linked else ""
                         taken.add(text)
-                        taken_ids.update({kb_id} - {""})
-                        return [Name(name.text, kb_id)] * len(spans)
+                        taken_ids.update({name.kb_id} if linked else ())
+                        return [Name(name.text, name.kb_id if x else "") for x in has_id]
             return []
 
         return rename(nlp, doc, spans_key, tell, entity_share, draw)

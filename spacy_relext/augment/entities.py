@@ -12,7 +12,7 @@ from ..grouping import normal_text, read_ids
 from .names import Name
 from .rebuild import Edit, iter_spans
 
-# Keys that tell the entity of a mention, of each where it is one of several.
+# Keys of a mention: those that have one of them in common are of one entity.
 Tell = Callable[[Span], Tuple[Hashable, ...]]
 
 
@@ -24,24 +24,32 @@ def rename(
     share: float,
     draw: Callable[[List[Span]], Sequence[Name]],
 ) -> List[Edit]:
-    """New texts for all mentions of an entity, or for none.
+    """New texts for all mentions of an entity, or for none. What names another thing then
+    is not put within a mention of an entity that is linked and has others: that would lose
+    its id, and be another entity than they are.
 
     nlp (Language): The pipeline, whose tokenizer makes words of the texts.
     doc (Doc): The doc.
     spans_key (Optional[str]): Where its entities are: None for `doc.ents`, else the group
         of `doc.spans`.
-    tell (Callable[[Span], Tuple[Hashable, ...]]): Which entities a mention is of.
+    tell (Callable[[Span], Tuple[Hashable, ...]]): The keys of a mention, see
+        `find_keys`.
     share (float): The probability of each entity to get new ones, 0 to 1.
     draw (Callable[[List[Span]], Sequence[Name]]): Makes the texts of the mentions of an
         entity, none to leave it as it is.
     RETURNS (List[Edit]): The new words.
     """
     free = {as_key(span) for span in _replaceable(doc, spans_key)}
+    entities = _find_entities(doc, spans_key, tell)
+    linked = [x for spans in entities if len(spans) > 1 for x in spans if x.kb_id]
     edits = {}
-    for spans in _find_entities(doc, spans_key, tell):
+    for spans in entities:
         if not free.issuperset(map(as_key, spans)) or random.random() >= share:
             continue
-        for span, new in zip(spans, draw(spans)):
+        drawn = list(zip(spans, draw(spans)))
+        if any(new.kb_id is not None and _is_within(span, linked) for span, new in drawn):
+            continue
+        for span, new in drawn:
             if new.text != span.text:
                 tokens = nlp.make_doc(new.text)
                 words = [token.text for token in tokens]
@@ -64,32 +72,51 @@ def _find_entities(doc: Doc, spans_key: Optional[str], tell: Tell) -> List[List[
 
     mentions = get_entities(doc, spans_key, as_linked_key)
     for span in mentions:
-        first, *others = tell(span)
-        for key in (*others, (span.start, span.end)):
-            parents[find_root(key)] = find_root(first)
+        for key in tell(span):
+            parents[find_root(key)] = find_root((span.start, span.end))
     entities: Dict[Hashable, List[Span]] = defaultdict(list)
     for span in mentions:
         entities[find_root((span.start, span.end))].append(span)
     return list(entities.values())
 
 
-def which_entities(
+def find_keys(
     span: Span, *, separator: Optional[str], ignore_case: bool
 ) -> Tuple[Hashable, ...]:
-    """What tells the entity of a mention, of each where it is one of several.
+    """The keys of a mention: its ids, and its text. By whichever of these a grouping goes,
+    mentions that are of one entity have one in common.
 
     span (Span): The mention.
     separator (Optional[str]): What stands between the ids of a mention of several
         entities, None where that does not occur.
     ignore_case (bool): Whether texts that differ in case alone are one.
-    RETURNS (Tuple[Hashable, ...]): A key an entity, one at least.
+    RETURNS (Tuple[Hashable, ...]): The keys.
+    """
+    text = "text", normal_text(span.text, ignore_case), span.label
+    return *find_ids(span, separator), text
+
+
+def find_ids(span: Span, separator: Optional[str]) -> List[Hashable]:
+    """The ids of a mention: those of a knowledge base or, where it has none, its
+    `ent_id_`.
+
+    span (Span): The mention.
+    separator (Optional[str]): As of `find_keys`.
+    RETURNS (List[Hashable]): The ids.
     """
     ids = set(read_ids(span.kb_id_, separator))
     if ids:
-        return tuple(("kb_id", id_) for id_ in sorted(ids))
-    if span.id:
-        return (("ent_id", span.id),)
-    return (("text", normal_text(span.text, ignore_case), span.label),)
+        return [("kb_id", id_) for id_ in sorted(ids)]
+    return [("ent_id", span.id)] if span.id else []
+
+
+def _is_within(span: Span, others: List[Span]) -> bool:
+    """Whether one of them has its tokens, and more."""
+    size = len(span)
+    return any(
+        other.start <= span.start and span.end <= other.end and len(other) > size
+        for other in others
+    )
 
 
 def _replaceable(doc: Doc, spans_key: Optional[str]) -> List[Span]:

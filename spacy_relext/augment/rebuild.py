@@ -11,6 +11,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
 from ..corpus import hand_entities_over
+from ..entities import list_spans
 from ..relation import Relation, get_relations, set_relations
 from ..user_data import has_relations, is_of_doc
 
@@ -141,7 +142,7 @@ def rebuild(
         ],
     )
     for key, group in doc.spans.items():
-        spans = [move(span) for span in group]
+        spans = [move(span) for span in list_spans(group)]
         copy.spans[key] = SpanGroup(
             copy, name=group.name, attrs=deepcopy(group.attrs), spans=spans
         )
@@ -171,7 +172,7 @@ def iter_spans(doc: Doc) -> Iterator[Span]:
     """
     yield from doc.ents
     for group in doc.spans.values():
-        yield from group
+        yield from list_spans(group)
     for relation in get_relations(doc):
         yield from relation.head_mentions
         yield from relation.tail_mentions
