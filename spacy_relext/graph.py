@@ -64,7 +64,8 @@ class Edge(NamedTuple):
     def get_place(self) -> Dict[str, Any]:
         """RETURNS (Dict[str, Union[int, str]]): From where to where in the document
         `sentences` stand, as `start` and `end`, and their texts as `sentence`."""
-        start, end = self.sentences[0].start, self.sentences[-1].end
+        start = self.sentences[0].start
+        end = max(sentence.end for sentence in self.sentences)
         text = GAP.join(sentence.text for sentence in self.sentences)
         return {"start": start, "end": end, "sentence": text}
 
@@ -117,8 +118,8 @@ def get_edges(
 
 def build_network(edges: Iterable[Edge]) -> "networkx.MultiDiGraph":
     """The graph as networkx has it: an edge for each place that tells of a relation, with
-    `label`, `score` and the place. A node has the `name` and `type` that most of its edges
-    show, of several the first by the alphabet, and its `kb_id`.
+    `label`, `score` and the place. A node has the `name`, `type` and `kb_id` that most of
+    its edges show, each by itself, of several the first by the alphabet.
 
     edges (Iterable[Edge]): The edges.
     RETURNS (networkx.MultiDiGraph): The graph; its nodes are named by their IRIs.
@@ -127,14 +128,16 @@ def build_network(edges: Iterable[Edge]) -> "networkx.MultiDiGraph":
     network = require("networkx").MultiDiGraph()
     shown: Counter = Counter()
     for edge in edges:
-        shown.update((edge.head, edge.tail))
+        for node in (edge.head, edge.tail):
+            shown.update((node.iri, field, value) for field, value in _list_fields(node))
         fields = edge._asdict()
         for name in (*ROLES, "sentences"):
             del fields[name]
         network.add_edge(edge.head.iri, edge.tail.iri, **fields, **edge.get_place())
-    for iri, nodes in groupby(rank(shown), attrgetter("iri")):
-        fields = next(nodes)._asdict()
-        del fields["iri"]
+    for iri, found in groupby(rank(shown), itemgetter(0)):
+        fields: Dict[str, str] = {}
+        for _, field, value in found:
+            fields.setdefault(field, value)
         network.add_node(iri, **fields)
     return network
 
@@ -161,9 +164,9 @@ def write_csv(edges: Iterable[Edge], file: TextIO) -> int:
     for edge in edges:
         row: Dict[str, Any] = {**edge._asdict(), **edge.get_place()}
         for role in ROLES:
-            node = row[role]._asdict()
-            row[role] = node.pop("iri")
-            row.update((f"{role}_{name}", value) for name, value in node.items())
+            node = row[role]
+            row[role] = node.iri
+            row.update((f"{role}_{field}", value) for field, value in _list_fields(node))
         writer.writerow(row)
         n_edges += 1
     return n_edges
@@ -225,6 +228,11 @@ def _list_edges(
                 document=document,
                 sentences=sentences,
             )
+
+
+def _list_fields(node: Node) -> List[Tuple[str, str]]:
+    """What a node is beside its IRI."""
+    return [(field, value) for field, value in node._asdict().items() if field != "iri"]
 
 
 def _pair(heads: Iterable[Node], tails: Iterable[Node]) -> List[Tuple[Node, Node]]:

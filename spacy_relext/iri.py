@@ -20,9 +20,11 @@ PREFIXES = {
 SCHEMES = ("http://", "https://", "urn:")
 # And how it goes on: with what names a host, or else strict readers refuse all of a file.
 ADDRESS = re.compile(
-    r"urn:.|https?://(\[[0-9A-Fa-f:.]+\]|([^/?#@\[\]]*@)?[^/?#@:\[\]]+)(:[0-9]*)?([/?#]|$)",
+    r"urn:[^/]|https?://(\[[0-9A-Fa-f:.]+\]|([^/?#@\[\]]*@)?[^/?#@:\[\]]+)(:[0-9]*)?([/?#]|$)",
     re.DOTALL,
 )
+# What a prefix may be called in Turtle, and in all that reads it.
+PREFIX = re.compile(r"[A-Za-z](?:[A-Za-z0-9_.-]*[A-Za-z0-9_-])?")
 # What may stand in a part of an IRI's path beside letters and digits.
 SAFE = "-._~!$&'()*+,;=:@"
 # What may in one place alone: an address of IPv6, and what is escaped already.
@@ -36,9 +38,14 @@ def complete_prefixes(prefixes: Optional[Mapping[str, str]] = None) -> Dict[str,
 
     prefixes (Optional[Mapping[str, str]]): What IRIs begin with, by name.
     RETURNS (Dict[str, str]): The prefixes.
-    RAISES (ValueError): Where one is no IRI.
+    RAISES (ValueError): Where one is no IRI, or its name can't be one.
     """
     for name, iri in (prefixes or {}).items():
+        if not PREFIX.fullmatch(name):
+            raise ValueError(
+                "The name of a prefix must begin with a letter, and have letters of ASCII, "
+                f"digits, '-', '_' and '.' alone, none of these last, found: {name!r}"
+            )
         if not iri.startswith(SCHEMES) or _escape_iri(iri) != iri:
             raise ValueError(
                 f"The prefix {name!r} must be an IRI that begins with one of "

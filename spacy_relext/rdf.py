@@ -1,6 +1,8 @@
 """A knowledge graph as RDF."""
 
 from collections import Counter
+from decimal import Decimal
+from functools import lru_cache
 from hashlib import sha256
 from itertools import chain, groupby, islice, repeat
 from operator import itemgetter
@@ -114,7 +116,9 @@ def _describe(edge: Edge, prefixes: Mapping[str, str], shown: Counter) -> Iterat
     yield statement, rdf.type, rdf.Statement
     for role, part in zip((rdf.subject, rdf.predicate, rdf.object), triple):
         yield statement, role, part
-    yield statement, relext.score, literal(edge.score, datatype=xsd.double)
+    # Of a double Turtle shows seven digits, and one statement would have two scores.
+    score = f"{Decimal(repr(float(edge.score))):f}"
+    yield statement, relext.score, literal(score, datatype=xsd.decimal)
     for sentence in sentences:
         yield statement, rdflib.PROV.wasDerivedFrom, sentence
 
@@ -136,8 +140,27 @@ def _cut(items: Iterable[Any]) -> Iterator[List[Any]]:
 
 def _collect(triples: Iterable[Tuple], prefixes: Mapping[str, str]) -> "rdflib.Graph":
     graph = require("rdflib").Graph()
+    graph.namespace_manager = _get_namespaces()(graph)
     for name, beginning in {**prefixes, "nif": NIF}.items():
         graph.bind(name, beginning, replace=True)
     for triple in triples:
         graph.add(triple)
     return graph
+
+
+@lru_cache
+def _get_namespaces() -> type:
+    """The prefixes of a graph. rdflib makes one for a predicate that has none, be it of half
+    an escape (`city%20/%` of `city%20/%20region`), which strict readers refuse, or of a
+    predicate that ends in a dot, where it forgets to declare it."""
+    namespace = require("rdflib").namespace
+
+    class Namespaces(namespace.NamespaceManager):
+        def compute_qname(self, uri: str, generate: bool = True) -> Tuple:
+            if generate and not uri.endswith("."):
+                generate = not namespace.split_uri(uri)[0].endswith("%")
+            else:
+                generate = False
+            return super().compute_qname(uri, generate)
+
+    return Namespaces

@@ -240,6 +240,18 @@ def test_one_name_of_a_node_comes_first(names, expected):
     assert build_network(get_edges(made)).nodes[node]["name"] == expected[0]
 
 
+def test_name_and_type_of_a_node_are_the_commonest_each(tmp_path):
+    """And not those of the commonest of the mentions that have both in common."""
+    pytest.importorskip("networkx")
+    shown = [("Ada", "PER")] * 3 + [("Ada", "POET")] * 3 + [("Countess", "PER")] * 4
+    made = [
+        record([entity(0, *node, kb_id="Q1"), entity(1, "Bo")], [relation(0, 1)], f"doc {i}")
+        for i, node in enumerate(shown)
+    ]
+    node = build_network(get_edges(made)).nodes["http://www.wikidata.org/entity/Q1"]
+    assert node == {"name": "Ada", "type": "PER", "kb_id": "Q1"}
+
+
 @pytest.mark.parametrize(
     "name", ['say "hi"\n<b>', "a\x00b", "\\", "北京", "💡", "ta'u|{}^`"]
 )
@@ -251,6 +263,33 @@ def test_odd_names(name, tmp_path):
     rdf = build_rdf(edges)
     rdf.serialize(path, format="turtle", encoding="utf-8")
     assert len(rdflib.Graph().parse(path)) == len(rdf)
+
+
+@pytest.mark.parametrize("label", ["city / region", "says: yes", "%", "http://a.org/b."])
+def test_no_prefix_ends_within_an_escape(label):
+    """Strict readers refuse all of such a file, and rdflib does not."""
+    rdflib = pytest.importorskip("rdflib")
+    ends = [entity(0, "Ada", kb_id="http://a.org/c"), entity(1, "Bo", label)]
+    file = io.StringIO()
+    write_rdf(get_edges([record(ends, [relation(0, 1, label)])]), file)
+    rows = [row for row in file.getvalue().splitlines() if row.startswith("@prefix")]
+    assert rows and not [row for row in rows if row.endswith("%> .")]
+    rdflib.Graph().parse(data=file.getvalue(), format="turtle")
+
+
+@pytest.mark.parametrize("score", [0.9999999962, 1.2345678e-9, 1, 0])
+def test_scores_are_the_same_in_all_formats(score):
+    rdflib = pytest.importorskip("rdflib")
+    edges = list(get_edges([record([entity(0, "A"), entity(1, "B")], [relation(0, 1)])]))
+    edges = [edge._replace(score=score) for edge in edges]
+    found = []
+    for format in ("turtle", "nt"):
+        file = io.StringIO()
+        write_rdf(edges, file, format)
+        graph = rdflib.Graph().parse(data=file.getvalue(), format=format)
+        predicate = rdflib.URIRef("https://example.org/relext/score")
+        found.append(*graph.objects(predicate=predicate))
+    assert found[0] == found[1] and float(found[0]) == score
 
 
 SAID = """
@@ -276,7 +315,7 @@ r:MET rdfs:label "MET"; a owl:SymmetricProperty .
 <PLACE> a nif:Sentence; nif:anchorOf "Ada Lund met Bo."; nif:referenceContext d:1;
     nif:beginIndex "0"^^xsd:nonNegativeInteger; nif:endIndex "16"^^xsd:nonNegativeInteger .
 <STATEMENT> a rdf:Statement; rdf:subject wd:Q1; rdf:predicate r:MET; rdf:object e:ada;
-    x:score "0.9"^^xsd:double; prov:wasDerivedFrom <PLACE> .
+    x:score "0.9"^^xsd:decimal; prov:wasDerivedFrom <PLACE> .
 """
 
 
@@ -343,12 +382,13 @@ def test_evidence(records, tmp_path):
     """In place of all that stands between, and whatever order it is in."""
     rdflib, _ = pytest.importorskip("rdflib"), pytest.importorskip("networkx")
     text = f"{TEXT} They met twice. Who? They."
-    bounds = [(44, 61), (0, 16), (44, 61)]
+    bounds = [(44, 61), (0, 16), (44, 61), (49, 55)]
     evidence = [dict(start=start, end=end) for start, end in bounds]
     told = {**records[0]["relations"][0], "evidence": evidence}
     made = [{**records[0], "text": text, "relations": [told]}]
     [edge] = get_edges(made)
-    texts = [text[:16], text[44:61]]
+    # One within another ends before it.
+    texts = [text[:16], text[44:61], text[49:55]]
     assert [sentence.text for sentence in edge.sentences] == texts
     rdf = build_rdf([edge])
     [statement] = rdf.subjects(rdflib.RDF.type, rdflib.RDF.Statement)

@@ -69,7 +69,7 @@ def test_iris_are_escaped_where_they_are_none(name, iri):
     assert make_iri(iri, "kb", PREFIXES) == iri
 
 
-@pytest.mark.parametrize("name", ["http://", "urn:", "http://Note: a", "https://a@b@c"])
+@pytest.mark.parametrize("name", ["http://", "urn:", "urn://x", "http://Note: a", "https://a@b@c"])
 def test_what_begins_as_an_iri_and_is_none_is_a_name(name):
     assert make_iri(name, "kb", PREFIXES).startswith(PREFIXES["kb"])
 

@@ -62,11 +62,15 @@ def test_options(records, tmp_path):
     assert result.exit_code == 0 and len(output.read_text().splitlines()) == 3
 
 
+BAD_NAMES = ("my kb", "1a", "a.", "-x", "x#", "ä")
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
         (["--prefix", "kb"], "--prefix must be NAME=IRI, found: 'kb'"),
         (["--prefix", "kb=kb"], "must be an IRI"),
+        *((["--prefix", f"{name}=urn:x:"], "name of a prefix") for name in BAD_NAMES),
         (["--separator", ""], "separator must not be empty"),
     ],
 )
