@@ -147,9 +147,11 @@ class RelationExtractor(TrainablePipe):
             raise ValueError(f"{self.name}: a label must not be empty")
         if label in self.labels:
             return 0
-        if self._is_initialized:
-            n_outputs = self.model.get_dim("nO")
-            raise ValueError(Errors.E922.format(name=self.name, nO=n_outputs))
+        n_outputs = self.objective.n_outputs(len(self.labels) + 1)
+        # A config may have set it for the labels to come.
+        if self._is_initialized and n_outputs > self.model.get_dim("nO"):
+            nO = self.model.get_dim("nO")
+            raise ValueError(Errors.E922.format(name=self.name, nO=nO))
         self.cfg["labels"].append(label)
         self.vocab.strings.add(label)
         return 1
@@ -287,8 +289,8 @@ class RelationExtractor(TrainablePipe):
         nlp (Optional[Language]): The pipeline.
         labels (Optional[List[str]]): The labels, as `spacy init labels` keeps
             them; None to collect them from the examples.
-        RAISES (ValueError): Where the labels are no list, there is none, or a symmetric
-            label is none of them.
+        RAISES (ValueError): Where the labels are no list, there is none, a symmetric label
+            is none of them, or they are not as many as the model was made for.
         """
         if isinstance(labels, str):
             raise ValueError(f"{self.name}: labels must be a list, found: {labels!r}")
@@ -310,6 +312,11 @@ class RelationExtractor(TrainablePipe):
             self.cfg["pairs"] = self.pairs.state
         entities = [self.entities(doc) for doc in sample]
         n_outputs = self.objective.n_outputs(len(self.labels))
+        if self._is_initialized and self.model.get_dim("nO") != n_outputs:
+            raise ValueError(
+                f"{self.name}: the labels {', '.join(self.labels)} need {n_outputs} outputs, "
+                f"but nO of the model is {self.model.get_dim('nO')}. Leave it out."
+            )
         self.model.initialize(
             X=(sample, Pairs.all(entities)), Y=self.model.ops.alloc2f(1, n_outputs)
         )

@@ -23,7 +23,7 @@ from spacy.training import Example
 from spacy.util import registry
 
 from .entities import get_entities
-from .grouping import Grouping
+from .grouping import Grouping, normal_text
 from .pairs import Pairs
 from .reference import Place, Reference, Triple, number_places
 from .relation import Relation, get_relations
@@ -165,7 +165,7 @@ SUFFIXES = (
 
 
 def get_facts(relations: Iterable[Relation], spans_key: Optional[str] = None) -> Set[Fact]:
-    """What relations say, by the names of their entities.
+    """What relations say, by the names of their entities, wherever their lines break.
 
     relations (Iterable[Relation]): The relations.
     spans_key (Optional[str]): Where mentions are: None for `doc.ents`, else the group of
@@ -181,8 +181,8 @@ def get_facts(relations: Iterable[Relation], spans_key: Optional[str] = None) ->
         if doc not in of_doc:
             of_doc[doc] = {(x.start, x.end) for x in get_entities(doc, spans_key)}
         heads, tails = (
-            {x.text for x in mentions if (x.start, x.end) in of_doc[doc]}
-            or {x.text for x in mentions}
+            {normal_text(x.text) for x in mentions if (x.start, x.end) in of_doc[doc]}
+            or {normal_text(x.text) for x in mentions}
             for mentions in (relation.head_mentions, relation.tail_mentions)
         )
         facts.update((head, tail, relation.label) for head, tail in product(heads, tails))

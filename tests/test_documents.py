@@ -20,6 +20,7 @@ from spacy_relext.grouping import (
     group_by_kb_id,
 )
 from spacy_relext.layers.measure_prominence import PLACES
+from spacy_relext.evidence import find_evidence
 from spacy_relext.scorer import get_facts
 
 from .test_extractor import SMALL, make_nlp
@@ -240,6 +241,24 @@ def test_the_sentences_of_the_mentions_that_score_are_evidence():
                 ]
                 assert (place in [sent.start for sent in found.evidence]) == is_evidence
                 assert 4 not in [sent.start for sent in found.evidence]
+
+
+def test_evidence_of_a_pair_that_many_labels_hold_for():
+    """It is there once for each of them, and has more mentions together than the doc."""
+    nlp = train(model=SCORES, n_updates=0)
+    pipe = nlp.get_pipe("relation_extractor")
+    names = [f"Ada{i}" for i in range(9)]
+    text = "Bo met Dee . " + " and ".join(names) + " slept ."
+    entities = " ".join(f"{name}/P/{i}" for i, name in enumerate(["Bo", "Dee", *names]))
+    doc = make_doc(nlp.vocab, text, entities)
+    near_and_far = Pairs.all([[[ent] for ent in doc.ents]]).select([0, 9])
+    outputs = numpy.asarray([1, 2])
+    expected = find_evidence(pipe.model, [doc], near_and_far, outputs, 0.1)
+    assert [len(sents) for sents in expected] == [1, 2]
+    often = near_and_far.select([0] * 150 + [1])
+    repeated = numpy.asarray([1] * 150 + [2])
+    found = find_evidence(pipe.model, [doc], often, repeated, 0.1)
+    assert found == [expected[0]] * 150 + [expected[1]]
 
 
 @pytest.mark.parametrize(
@@ -494,6 +513,18 @@ def test_facts_of_the_training_data_are_left_out():
             [example], known_facts=reversed_facts, symmetric_labels=symmetric
         )
         assert (scores["rels_ign_f"] < scores["rels_f"]) == is_known
+
+
+def test_a_fact_is_known_wherever_the_line_of_a_name_breaks():
+    vocab = spacy.blank("en").vocab
+    broken = Doc(vocab, words=["Ada", "\n", "Lund", "ran", "Kestrel"])
+    whole = Doc(vocab, words=["Ada", "Lund", "ran", "Kestrel"])
+    for doc in (broken, whole):
+        doc.ents = [Span(doc, 0, len(doc) - 2, "P"), Span(doc, len(doc) - 1, len(doc), "O")]
+        set_relations(doc, [Relation(*doc.ents, "RAN")])
+    known = get_facts(get_relations(whole))
+    for doc in (broken, whole):
+        assert score_relations([Example(doc, doc)], known_facts=known)["rels_ign_f"] == 0
 
 
 def test_facts_are_of_names_and_not_of_pronouns():

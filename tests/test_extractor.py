@@ -542,6 +542,16 @@ def test_corpus_that_begins_with_docs_without_entities(text):
     assert nlp.evaluate(examples)["rels_f"] == 1
 
 
+def test_the_config_may_say_how_many_outputs_there_are():
+    nlp = spacy.blank("en")
+    model = {**SMALL, "nO": 3}
+    pipe = nlp.add_pipe("relation_extractor", config={"model": model})
+    nlp.initialize(lambda: make_examples(nlp))
+    assert len(pipe.labels) == 3
+    with pytest.raises(ValueError, match="E922"):
+        pipe.add_label("LATE")
+
+
 def test_labels_can_be_given_but_not_added_later():
     nlp = spacy.blank("en")
     pipe = nlp.add_pipe("relation_extractor", config={"model": SMALL})
@@ -626,9 +636,10 @@ def test_loading_with_another_objective_of_as_many_outputs_is_an_error(tmp_path)
     assert spacy.load(tmp_path).get_pipe("relation_extractor").labels
 
 
-def test_a_number_of_outputs_that_is_no_number_of_labels_is_an_error():
-    with pytest.raises(ValueError, match="output dimension of 5"):
-        make_nlp(model={**SMALL, "nO": 5})
+@pytest.mark.parametrize("nO, message", [(2, "E922"), (5, "need 3 outputs, but nO .* 5")])
+def test_a_number_of_outputs_that_is_no_number_of_labels_is_an_error(nO, message):
+    with pytest.raises(ValueError, match=message):
+        make_nlp(model={**SMALL, "nO": nO})
 
 
 def test_loading_with_labels_that_do_not_fit_the_model_is_an_error(trained, tmp_path):

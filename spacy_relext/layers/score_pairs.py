@@ -194,7 +194,8 @@ def _get_scored(model: Model, pairs: Pairs) -> Tuple[Pairs, Optional[Ints1d]]:
     if pairs.entity is None or not model.attrs["of_mentions"]:
         return pairs, None
     none = numpy.zeros(0, dtype="int64")
-    n_all = int(pairs.n_mentions.sum()) ** 2 + 1
+    # One pair may be there several times, as for evidence, once for each label.
+    n_all = int((pairs.n_mentions[pairs.head] * pairs.n_mentions[pairs.tail]).sum()) + 1
     return next(pairs.iter_mention_pairs(n_all), (pairs.of_mentions(none, none), none))
 
 

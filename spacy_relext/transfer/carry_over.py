@@ -104,13 +104,21 @@ def _check_options(ours: dict, theirs: dict) -> None:
     differences = [
         f"{option} ({value!r} here, {theirs[option]!r} in the source)"
         for option, value in ours.items()
-        if option not in FREE_OPTIONS and theirs.get(option, value) != value
+        if option not in FREE_OPTIONS
+        and _unwrap(theirs.get(option, value)) != _unwrap(value)
     ]
     if differences:
         raise ValueError(
             f"{NAME}: the models must have the same options, but these differ: "
             f"{', '.join(differences)}"
         )
+
+
+def _unwrap(value: Any) -> Any:
+    """What a list of one, or none, is, as `context` has it."""
+    if isinstance(value, list) and len(value) < 2:
+        return value[0] if value else None
+    return value
 
 
 def _check_layers(ours: Model, theirs: Model, output: Model) -> None:

@@ -254,8 +254,9 @@ def test_other_options(source, option, value, there):
         make_nlp(source={"source": source}, model={option: value})
 
 
-def test_block_size_may_differ(source):
-    nlp = make_nlp(source={"source": source}, model={"block_size": 7})
+def test_block_size_may_differ_and_how_one_context_is_said(source):
+    model = {"block_size": 7, "context": ["max"]}
+    nlp = make_nlp(source={"source": source}, model=model)
     layer = nlp.get_pipe("relation_extractor").model.get_ref("score_pairs")
     assert layer.attrs["block_size"] == 7
 
