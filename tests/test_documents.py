@@ -20,7 +20,6 @@ from spacy_relext.grouping import (
     group_by_kb_id,
 )
 from spacy_relext.layers.measure_prominence import PLACES
-from spacy_relext.evidence import find_evidence
 from spacy_relext.scorer import get_facts
 
 from .test_extractor import SMALL, make_nlp
@@ -248,10 +247,12 @@ def test_evidence_of_a_pair_that_many_labels_hold_for():
     nlp = train(model=SCORES, n_updates=0)
     pipe = nlp.get_pipe("relation_extractor")
     names = [f"Ada{i}" for i in range(9)]
-    text = "Bo met Dee . " + " and ".join(names) + " slept ."
-    entities = " ".join(f"{name}/P/{i}" for i, name in enumerate(["Bo", "Dee", *names]))
-    doc = make_doc(nlp.vocab, text, entities)
-    near_and_far = Pairs.all([[[ent] for ent in doc.ents]]).select([0, 9])
+    text = "Bo met Dee and Dee . " + " and ".join(names) + " slept ."
+    numbered = enumerate(["Bo", "Dee", "Dee", *names])
+    doc = make_doc(nlp.vocab, text, " ".join(f"{name}/P/{i}" for i, name in numbered))
+    bo, *dee = doc.ents[:3]
+    pairs = Pairs.all([[[bo], dee, *([ent] for ent in doc.ents[3:])]])
+    near_and_far = pairs.select([0, 9])
     outputs = numpy.asarray([1, 2])
     expected = find_evidence(pipe.model, [doc], near_and_far, outputs, 0.1)
     assert [len(sents) for sents in expected] == [1, 2]
