@@ -22,6 +22,7 @@ ENTITY_READER = "spacy-relext.EntityCorpus.v1"
 PLAIN_READER = "spacy.Corpus.v1"
 AVERAGES = "spacy-relext.average_encoder.v1"
 SCORER = "spacy-relext.relation_scorer.v1"
+RELATIONS = "doc._.relations"
 
 
 def find_config_problems(
@@ -36,7 +37,16 @@ def find_config_problems(
     name = config.name
     if name not in config.pipeline:
         yield f"{name} is not in the pipeline of [nlp]", "It would not be trained."
+    elif name in config.disabled:
+        yield f"{name} is disabled in [nlp]", "It would not be trained, and find nothing."
+    elif config.is_frozen and "source" not in config.part:
+        yield (
+            f"{name} is frozen, and of no other pipeline",
+            "It would have learnt nothing that it could go by: the training will stop at "
+            "that.",
+        )
     if config.is_known:
+        yield from _find_other_kind(config)
         yield from _find_gaps(config)
     for data in ("train", "dev"):
         yield from _find_split(config, data, docs[data])
@@ -72,13 +82,29 @@ def read_scorer(config: TrainingConfig) -> Tuple[Optional[str], Optional[List[st
     return scorer.get("key", "rels"), scorer.get("labels")
 
 
+def _find_other_kind(config: TrainingConfig) -> Iterator[Problem]:
+    """What tells that the component is no relation extractor."""
+    factory = get_factory(config.name, config.part)
+    if not config.nlp.has_factory(factory):
+        reason = "spaCy knows none of that name. Is it in a file that --code imports?"
+    elif RELATIONS not in find_assigned(config.nlp, config.name, config.part):
+        reason = "Such a component sets no doc._.relations. Is it the right --component?"
+    else:
+        return
+    yield f"The factory of {config.name} is {factory!r}", reason
+
+
 def _find_gaps(config: TrainingConfig) -> Iterator[Problem]:
     """The entities and clusters that the component would not get."""
     wanted = [("entities", "spans_key", config.setup.spans_key)]
     prefix = find_clusters_prefix(config.setup.grouping, default=None)
     if prefix is not None:
         wanted.append(("clusters", "clusters_prefix", prefix))
-    for data, finders in (("train", config.annotating), ("dev", config.before)):
+    finders_of = {"train": config.annotating, "dev": config.before}
+    # One that learns nothing needs nothing to learn from.
+    if config.is_frozen:
+        del finders_of["train"]
+    for data, finders in finders_of.items():
         for what, option, value in wanted:
             why = _check_reader(config, data, option, value)
             if why and not _find_finders(config, finders, value):

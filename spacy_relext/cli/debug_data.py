@@ -5,13 +5,13 @@ from typing import Any, Collection, Dict, List, Optional
 
 import spacy
 import typer
-from spacy.cli._util import import_code
+from spacy.cli._util import import_code, parse_config_overrides
 from spacy.language import Language
 from spacy.training import Example
 from wasabi import msg
 
 from ..candidates import keep_all
-from ..corpus import create_entity_corpus, find_clusters_prefix
+from ..corpus import create_entity_corpus, find_clusters_prefix, find_reader
 from ..inspection import Setup, find_shared_texts, inspect_corpus
 from ..training_data import read_examples
 from ..truths import in_both_directions
@@ -21,14 +21,17 @@ from .files import load_examples
 from .problems import find_problems
 from .training_config import TrainingConfig, read_training_config
 
-FACTORY = "relation_extractor"
 # Types of entities that are shown of a label.
 N_TYPES = 4
 
 
-@relext.command("debug-data")
+@relext.command(
+    "debug-data",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
 def debug_data_cli(
     # fmt: off
+    ctx: typer.Context,
     train_path: Path = typer.Argument(
         ...,
         metavar="TRAIN",
@@ -61,13 +64,16 @@ def debug_data_cli(
     Relations out of reach of the pairs, labels that are rare or unknown, entities that do
     not fit the tokens, labels that look symmetric, texts in both sets, long documents; a
     reader that hands no entities over, a grouping that groups nothing, a scorer whose
-    scores count for nothing.
+    scores count for nothing. Values of the config are overridden as with `spacy train`,
+    such as --paths.model PATH.
     """
+    overrides = parse_config_overrides(ctx.args)
     try:
         found = debug_data(
             train_path,
             dev_path,
             config_path=config_path,
+            overrides=overrides,
             component=component,
             code_path=code_path,
         )
@@ -90,6 +96,7 @@ def debug_data(
     dev_path: Path,
     *,
     config_path: Optional[Path] = None,
+    overrides: Optional[Dict[str, Any]] = None,
     component: str = "relation_extractor",
     code_path: Optional[Path] = None,
 ) -> Dict[str, Any]:
@@ -98,10 +105,14 @@ def debug_data(
     train_path (Path): A .spacy file, or a directory of such.
     dev_path (Path): Another.
     config_path (Optional[Path]): Config to be trained.
+    overrides (Optional[Dict[str, Any]]): Values that take the place of those in it, by
+        their names with dots.
     component (str): Name of the component in it.
     code_path (Optional[Path]): Python file to import first.
     RETURNS (Dict[str, Any]): What `inspect_corpus` finds as `train` and `dev`; the
-        `learnt_labels`; `unseen_labels`, those of dev alone; `absent_labels`, those that
+        `learnt_labels`; `late_labels`, those of train that are not learnt because what is
+        read before the training has none; `unseen_labels`, those of dev alone;
+        `absent_labels`, those that
         the config gives and neither has; `other_labels`, those that it does not give;
         `lacked_labels`, those that a sourced component does not have; of these three none
         that the scorer leaves out; `unscored_labels`, those of the scorer that neither
@@ -109,22 +120,27 @@ def debug_data(
         component's; `unread_labels`, why it is not known what labels the config gives;
         `shared_texts`; the `window`; `stand_ins`, see `TrainingConfig`; and
         `config_problems`, see `find_config_problems`.
-    RAISES (ValueError): Where there is no such component in the config, or a corpus can't
-        be read or has no docs.
+    RAISES (ValueError): Where there is no such component in the config, values are to be
+        overridden without a config, or one of these can't be read or has no docs.
     """
     import_code(code_path)
     if config_path is None:
+        if overrides:
+            raise ValueError(f"--config is needed to override {', '.join(overrides)}")
         config = None
         nlp, setup = spacy.blank("en"), Setup(keep_all)
     else:
-        config = read_training_config(config_path, component)
+        config = read_training_config(config_path, component, overrides)
         nlp, setup = config.nlp, config.setup
     examples = {
-        name: _read_corpus(path, nlp, setup)
+        name: _read_corpus(path, nlp, setup, _find_limit(config, name))
         for name, path in (("train", train_path), ("dev", dev_path))
     }
+    initial = examples["train"][: None if config is None else config.n_initial]
+    relations, _ = read_examples(initial, setup.grouping, setup.spans_key)
+    if setup.labels is None and len(initial) < len(examples["train"]):
+        setup = setup._replace(labels=sorted({relation.label for relation in relations}))
     if setup.learns_pairs and hasattr(setup.pairs, "initialize"):
-        relations, _ = read_examples(examples["train"], setup.grouping, setup.spans_key)
         relations = in_both_directions(setup.select(relations), setup.symmetric_labels)
         setup.pairs.initialize(relations)
     found: Dict[str, Any] = {
@@ -158,8 +174,10 @@ def _compare_labels(
         unread = config.unread_labels
         _, scored = read_scorer(config)
     missed = in_data if scored is None else in_data.intersection(scored)
+    is_collected = given is None and source is None
     unlike: Dict[str, Collection[str]] = {
         "learnt_labels": learnt,
+        "late_labels": missed.intersection(train) - learnt if is_collected else (),
         "unseen_labels": missed.difference(train),
         "absent_labels": set(given or ()) - in_data,
         "other_labels": set() if given is None else missed.difference(given),
@@ -174,9 +192,19 @@ def _compare_labels(
     }
 
 
-def _read_corpus(path: Path, nlp: Language, setup: Setup) -> List[Example]:
+def _find_limit(config: Optional[TrainingConfig], data: str) -> int:
+    """How many docs of a corpus the reader of the config reads, 0 for all."""
+    if config is None:
+        return 0
+    _, reader = find_reader(config.nlp.config, data)
+    limit = reader.get("limit", 0)
+    return limit if isinstance(limit, int) else 0
+
+
+def _read_corpus(path: Path, nlp: Language, setup: Setup, limit: int) -> List[Example]:
     reader = create_entity_corpus(
         path,
+        limit=limit,
         spans_key=setup.spans_key,
         clusters_prefix=find_clusters_prefix(setup.grouping),
     )

@@ -3,6 +3,7 @@
 from typing import Any, Dict, Iterator
 
 from .config_problems import Problem
+from .training_config import N_STREAMED
 
 # A label with fewer relations to train on is told of.
 FEW = 20
@@ -28,6 +29,13 @@ LABELS = (
         "not learnt, be they given in [initialize] or not, and all missed. If another "
         "component learns them: `labels` of the scorer. To start from it with other "
         "labels: spacy-relext.carry_over.v1.",
+    ),
+    (
+        "late_labels",
+        f"Labels that the first {N_STREAMED} examples of train do not have",
+        "not learnt, and all missed: with max_epochs = -1 the training data are streamed, "
+        "and these alone are looked at before. Give the component its labels, see "
+        "`python -m spacy init labels`.",
     ),
     (
         "unknown_symmetric",

@@ -1,7 +1,8 @@
 """What a config says of a relation extractor that is to be trained."""
 
+from configparser import Error as ConfigParserError
 from pathlib import Path
-from typing import Any, Collection, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Collection, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 import srsly
 from spacy.language import Language
@@ -19,6 +20,29 @@ from ..inspection import Setup
 
 # The sections of components, by their names.
 Parts = Dict[str, Dict[str, Any]]
+# Examples that spaCy initializes a pipeline with where the training data are streamed.
+N_STREAMED = 100
+
+# What the values are that are read here.
+Types = Mapping[str, Union[type, Tuple[type, ...]]]
+NoneType = type(None)
+OF_NLP: Types = {"pipeline": list, "disabled": list}
+OF_TRAINING: Types = {
+    "train_corpus": str,
+    "dev_corpus": str,
+    "frozen_components": list,
+    "annotating_components": list,
+    "score_weights": dict,
+    "optimizer": dict,
+}
+OF_COMPONENT: Types = {
+    "source": (str, NoneType),
+    "pairs": dict,
+    "grouping": (dict, NoneType),
+    "spans_key": (str, NoneType),
+    "symmetric_labels": list,
+    "scorer": (dict, NoneType),
+}
 
 
 class TrainingConfig(NamedTuple):
@@ -29,6 +53,7 @@ class TrainingConfig(NamedTuple):
         configs say of it, or this one alone where there is no such pipeline yet.
     pipeline (Dict[str, Dict[str, Any]]): The sections of the pipeline's components, in
         their order.
+    disabled (List[str]): The components that are disabled.
     initialize (Dict[str, Any]): The section of what is done before the training.
     nlp (Language): The tokenizer, and sentencizers for what sets sentence boundaries. Its
         config is the one that was read, without components.
@@ -45,6 +70,7 @@ class TrainingConfig(NamedTuple):
     name: str
     part: Dict[str, Any]
     pipeline: Parts
+    disabled: List[str]
     initialize: Dict[str, Any]
     nlp: Language
     setup: Setup
@@ -57,6 +83,18 @@ class TrainingConfig(NamedTuple):
     def is_known(self) -> bool:
         """RETURNS (bool): Whether it is known how the component is configured."""
         return "factory" in self.part
+
+    @property
+    def is_frozen(self) -> bool:
+        """RETURNS (bool): Whether the component stays as it is in the training."""
+        return self.name in self.nlp.config["training"]["frozen_components"]
+
+    @property
+    def n_initial(self) -> Optional[int]:
+        """RETURNS (Optional[int]): How many examples of the training data the component is
+        initialized with, None for all."""
+        is_streamed = self.nlp.config["training"]["max_epochs"] == -1
+        return N_STREAMED if is_streamed else None
 
     @property
     def before(self) -> Parts:
@@ -74,15 +112,25 @@ class TrainingConfig(NamedTuple):
         return {name: part for name, part in self.before.items() if name in named}
 
 
-def read_training_config(path: Path, component: str) -> TrainingConfig:
+def read_training_config(
+    path: Path, component: str, overrides: Optional[Dict[str, Any]] = None
+) -> TrainingConfig:
     """Read a config. No encoder is loaded.
 
     path (Path): The config.
     component (str): Name of the component in it.
+    overrides (Optional[Dict[str, Any]]): Values that take the place of its own, such as
+        that of "paths.model".
     RETURNS (TrainingConfig): What it says.
-    RAISES (ValueError): Where there is no such component.
+    RAISES (ValueError): Where there is no such component, or what is read is no config.
     """
-    config = load_config(path, interpolate=True)
+    try:
+        config = load_config(path, overrides or {}, interpolate=True)
+    except ConfigParserError as error:
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
+    if "nlp" not in config:
+        raise ValueError(f"{path} has no section [nlp]")
+    _check_types("nlp", config["nlp"], OF_NLP)
     components = {
         name: _complete(name, part) for name, part in config.get("components", {}).items()
     }
@@ -90,10 +138,11 @@ def read_training_config(path: Path, component: str) -> TrainingConfig:
     if part is None:
         names = ", ".join(components) or "none"
         raise ValueError(f"{path} has no component {component!r}, there are: {names}")
+    _check_types(f"components.{component}", part, OF_COMPONENT)
     initialize = config.get("initialize", {})
     own = initialize.get("components", {}).get(component, {})
     # One that was trained before is not initialized.
-    given_labels, unread = _read_labels({} if "source" in part else own)
+    given_labels, unread = _read_labels(component, {} if "source" in part else own)
     trained = _read_trained(component, part)
     source_labels = trained.get("labels")
     labels = given_labels if source_labels is None else source_labels
@@ -101,12 +150,21 @@ def read_training_config(path: Path, component: str) -> TrainingConfig:
     config["nlp"]["pipeline"] = []
     # What the components load is not there yet, perhaps.
     config["components"], config["initialize"] = {}, {}
+    disabled = config["nlp"].get("disabled", [])
+    config["nlp"]["disabled"] = []
+    try:
+        nlp = load_model_from_config(config, auto_fill=True)
+    except ImportError as error:
+        # Of a language that is none.
+        raise ValueError(f"{path}: {error}") from None
+    _check_types("training", nlp.config["training"], OF_TRAINING)
     read = TrainingConfig(
         component,
         part,
         {name: components.get(name, {}) for name in names},
+        disabled,
         initialize,
-        load_model_from_config(config, auto_fill=True),
+        nlp,
         _read_setup(component, part, labels, trained, _find_window(components)),
         [],
         given_labels,
@@ -146,7 +204,18 @@ def _complete(name: str, part: Dict[str, Any]) -> Dict[str, Any]:
     if path is None:
         return part
     components = load_config(path / "config.cfg", interpolate=True)["components"]
-    return {**components.get(part.get("component", name), {}), **part}
+    there = part.get("component", name)
+    if there not in components:
+        raise ValueError(
+            f"{path} has no component {there!r}, there are: {', '.join(components)}"
+        )
+    return {**components[there], **part}
+
+
+def _check_types(section: str, part: Dict[str, Any], types: Types) -> None:
+    for key, expected in types.items():
+        if key in part and not isinstance(part[key], expected):
+            raise ValueError(f"{key} of [{section}] can't be {part[key]!r}")
 
 
 def _read_trained(name: str, part: Dict[str, Any]) -> Dict[str, Any]:
@@ -194,13 +263,20 @@ def _read_setup(
     )
 
 
-def _read_labels(initialize: Dict[str, Any]) -> Tuple[Optional[List[str]], str]:
+def _read_labels(
+    name: str, initialize: Dict[str, Any]
+) -> Tuple[Optional[List[str]], str]:
     """The labels that a component is given, and why they can't be read."""
     try:
-        return registry.resolve({"labels": initialize.get("labels")})["labels"], ""
+        labels = registry.resolve({"labels": initialize.get("labels")})["labels"]
     # The file may be written later, or its path be given with the training.
     except (ValueError, OSError) as error:
         return None, " ".join(str(error).split())
+    is_list = isinstance(labels, list) and all(isinstance(x, str) for x in labels)
+    if labels is not None and not is_list:
+        section = f"initialize.components.{name}"
+        raise ValueError(f"labels of [{section}] must be a list of texts, found: {labels!r}")
+    return labels, ""
 
 
 def _find_window(config: Dict[str, Any]) -> Optional[int]:

@@ -6,6 +6,8 @@ import spacy
 from spacy.cli import app
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
+from spacy.training.initialize import init_nlp
+from spacy.util import load_config
 from typer.testing import CliRunner
 
 import spacy_relext.cli  # noqa: F401
@@ -284,7 +286,8 @@ def test_labels_that_a_sourced_component_lacks(tmp_path, config, labels, told, g
         (tmp_path / "model" / "first").mkdir(parents=True)
         cfg = tmp_path / "model" / "first" / "cfg"
         cfg.write_text(json.dumps({"labels": labels}))
-        (tmp_path / "model" / "config.cfg").write_text(CONFIG)
+        there = CONFIG.replace("components.relation_extractor", "components.first")
+        (tmp_path / "model" / "config.cfg").write_text(there)
     before = CONFIG.split("[components.relation_extractor]")[0]
     source = json.dumps(str(tmp_path / "model"))
     part = f'[components.relation_extractor]\nsource = {source}\ncomponent = "first"\n'
@@ -666,6 +669,155 @@ def test_misaligned(tmp_path):
     doc = make(words, [(0, 1, "PERSON"), (2, 3, "PLACE")], [(0, 1, "LEFT")], spaces)
     _, text = debug(tmp_path, clean(), [*clean(5, 50), doc])
     assert "1 of 12 entities in dev do not fit the tokens" in text
+
+
+STREAMED = """
+[training]
+max_epochs = -1
+"""
+
+
+@pytest.mark.parametrize("labels", [None, ["LEFT", "HIRED"]])
+def test_labels_and_pairs_that_come_late_in_a_stream(tmp_path, config, labels):
+    """spaCy initializes with the first 100 examples, then."""
+    text = CONFIG.replace("token_window.v1", "entity_types.v1")
+    text = text.replace("max_tokens = 1", "") + STREAMED
+    if labels is not None:
+        text += f"{INITIALIZE}labels = {json.dumps(labels)}"
+    config.write_text(text)
+    hires = [
+        make(f"Firm{i} hired Bo{i} .", [(0, 1, "ORG"), (2, 3, "PERSON")], [(0, 1, "HIRED")])
+        for i in range(30)
+    ]
+    _, told = debug(tmp_path, [*clean(100), *hires], clean(5, 200), "--config", config)
+    late = "Labels that the first 100 examples of train do not have"
+    assert (late in told) == (labels is None)
+    assert ("30 of 130 relations in train out of reach" in told) == (labels is not None)
+    assert init_from(config, tmp_path).labels == tuple(labels or ["LEFT"])
+    # They are there early enough, and all is well.
+    _, told = debug(tmp_path, [*hires, *clean(100)], clean(5, 200), "--config", config)
+    assert late not in told and "out of reach" not in told
+
+
+def init_from(config, tmp_path):
+    """The component as a training begins with it, the encoder aside."""
+    config = spacy.blank("en").config.merge(load_config(config))
+    config["nlp"]["pipeline"] = ["relation_extractor"]
+    del config["components"]["transformer"]
+    reader = {"@readers": "spacy-relext.EntityCorpus.v1"}
+    reader["path"] = str(tmp_path / "train.spacy")
+    config["corpora"] = {"train": reader, "dev": reader}
+    return init_nlp(config).get_pipe("relation_extractor")
+
+
+def test_docs_that_the_reader_does_not_read(tmp_path, config):
+    met = make("Bo met Al .", PEOPLE, [(0, 1, "MET")])
+    limited = '[corpora.train]\n@readers = "spacy-relext.EntityCorpus.v1"\npath = null\n'
+    config.write_text(f"{CONFIG}\n[corpora]\n\n{limited}limit = 20")
+    _, text = debug(tmp_path, [*clean(), met], [*clean(5, 50), met], "--config", config)
+    assert "docs 20 6" in text and "MET" in text.split("Labels in dev that train does")[1]
+
+
+@pytest.mark.parametrize(
+    "entities, relations, told",
+    [
+        # Both ways, of which one would do, and one that is out of reach.
+        (PEOPLE, [(0, 1, "MET"), (1, 0, "MET")], "20 of 60 relations"),
+        (PEOPLE, [(0, 1, "MET")], "20 of 40 relations"),
+    ],
+)
+def test_relations_that_are_annotated_twice_are_one_out_of_reach(
+    tmp_path, config, entities, relations, told
+):
+    pairs = "[components.relation_extractor.pairs]"
+    config.write_text(CONFIG.replace(pairs, f'symmetric_labels = ["MET"]\n\n{pairs}'))
+    near = [make(f"Bo{i} met Al{i} .", entities, relations) for i in range(20)]
+    ends = [(0, 1, "PERSON"), (5, 6, "PERSON")]
+    far = [
+        make(f"Bo{i} once met one called Al{i} .", ends, [(0, 1, "MET")]) for i in range(20)
+    ]
+    _, text = debug(tmp_path, [*near, *far], clean(5, 50), "--config", config)
+    assert f"{told} in train out of reach" in text
+
+
+def with_source(config):
+    """The component is of another pipeline, whose path the training is given."""
+    source = "[components.relation_extractor]\nsource = ${paths.model}\n"
+    paths = "[paths]\nmodel = null\n"
+    return config.split("[components.relation_extractor]")[0] + source + paths
+
+
+def test_overridden_values(tmp_path, config):
+    (tmp_path / "model" / "relation_extractor").mkdir(parents=True)
+    cfg = tmp_path / "model" / "relation_extractor" / "cfg"
+    cfg.write_text(json.dumps({"labels": ["MET"]}))
+    (tmp_path / "model" / "config.cfg").write_text(CONFIG)
+    config.write_text(with_source(CONFIG))
+    options = ("--paths.model", tmp_path / "model")
+    _, text = debug(tmp_path, clean(), clean(5, 50), "--config", config, *options)
+    assert "LEFT: not learnt" in text
+    result, text = debug(tmp_path, clean(), clean(5, 50), *options)
+    assert result.exit_code == 1 and "--config is needed to override paths.model" in text
+
+
+@pytest.mark.parametrize(
+    "section, old, new, told",
+    [
+        ("nlp", "", 'disabled = ["relation_extractor"]', "relation_extractor is disabled"),
+        ("training", "", 'frozen_components = ["relation_extractor"]', "is frozen, and of no"),
+        ("", '"relation_extractor"\n\n', '"relation_extracter"\n\n', "spaCy knows none"),
+        ("", '"relation_extractor"\n\n', '"ner"\n\n', "the right --component?"),
+    ],
+)
+def test_a_component_that_would_not_be_trained(tmp_path, config, section, old, new, told):
+    text = f"{CONFIG}\n[training]\nseed = 0\n"
+    text = text.replace(f"[{section}]\n", f"[{section}]\n{new}\n") if section else text
+    config.write_text(text.replace(old, new) if old else text)
+    _, text = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+    assert told in text
+
+
+def test_a_frozen_component_needs_no_entities_to_learn_from(tmp_path, config):
+    """But finds those of dev, or would find nothing."""
+    (tmp_path / "model" / "relation_extractor").mkdir(parents=True)
+    (tmp_path / "model" / "config.cfg").write_text(CONFIG)
+    frozen = '[training]\nfrozen_components = ["relation_extractor"]\n'
+    readers = "".join(
+        f'[corpora.{name}]\n@readers = "spacy.Corpus.v1"\npath = null\n'
+        for name in ("train", "dev")
+    )
+    config.write_text(f"{with_source(CONFIG)}\n{frozen}\n[corpora]\n\n{readers}")
+    options = ("--config", config, "--paths.model", tmp_path / "model")
+    _, text = debug(tmp_path, clean(), clean(5, 50), *options)
+    assert "would get no entities of dev" in text and "of train" not in text
+    assert "is frozen" not in text
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ('lang = "en"', 'lang = "en"\nlang = "de"', "option 'lang' in section 'nlp'"),
+        ('lang = "en"', 'lang = "qq"', "Can't import language qq"),
+        ("[nlp]", "[nlq]", "has no section [nlp]"),
+        ('pipeline = ["transformer", "relation_extractor"]', "pipeline = 3", "pipeline of"),
+        ("max_tokens = 1", "max_tokens = 1\n[training]\ntrain_corpus = 3", "train_corpus of"),
+        (
+            '"relation_extractor"\n\n',
+            '"relation_extractor"\ngrouping = "x"\n\n',
+            "grouping of [components.relation_extractor] can't be 'x'",
+        ),
+        ("max_tokens = 1", f"max_tokens = 1\n{INITIALIZE}labels = [1]", "a list of texts"),
+        ('"relation_extractor"\n\n', '"x"\nsource = "model"\ncomponent = "y"\n\n', "'y'"),
+    ],
+)
+def test_what_is_no_config_is_told(tmp_path, config, old, new, message, monkeypatch):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.cfg").write_text(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    assert CONFIG.count(old) == 1
+    config.write_text(CONFIG.replace(old, new))
+    result, text = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+    assert result.exit_code == 1 and message in text, result.output
 
 
 def test_unknown_component(tmp_path, config):
