@@ -23,27 +23,6 @@ Parts = Dict[str, Dict[str, Any]]
 # Examples that spaCy initializes a pipeline with where the training data are streamed.
 N_STREAMED = 100
 
-# What the values are that are read here.
-Types = Mapping[str, Union[type, Tuple[type, ...]]]
-NoneType = type(None)
-OF_NLP: Types = {"pipeline": list, "disabled": list}
-OF_TRAINING: Types = {
-    "train_corpus": str,
-    "dev_corpus": str,
-    "frozen_components": list,
-    "annotating_components": list,
-    "score_weights": dict,
-    "optimizer": dict,
-}
-OF_COMPONENT: Types = {
-    "source": (str, NoneType),
-    "pairs": dict,
-    "grouping": (dict, NoneType),
-    "spans_key": (str, NoneType),
-    "symmetric_labels": list,
-    "scorer": (dict, NoneType),
-}
-
 
 class TrainingConfig(NamedTuple):
     """What a config says of a component.
@@ -210,6 +189,28 @@ def _complete(name: str, part: Dict[str, Any]) -> Dict[str, Any]:
             f"{path} has no component {there!r}, there are: {', '.join(components)}"
         )
     return {**components[there], **part}
+
+
+# What the values are that are read here.
+Types = Mapping[str, Union[type, Tuple[type, ...]]]
+NoneType = type(None)
+OF_NLP: Types = {"pipeline": list, "disabled": list}
+OF_TRAINING: Types = {
+    "train_corpus": str,
+    "dev_corpus": str,
+    "frozen_components": list,
+    "annotating_components": list,
+    "score_weights": dict,
+    "optimizer": dict,
+}
+OF_COMPONENT: Types = {
+    "source": (str, NoneType),
+    "pairs": dict,
+    "grouping": (dict, NoneType),
+    "spans_key": (str, NoneType),
+    "symmetric_labels": list,
+    "scorer": (dict, NoneType),
+}
 
 
 def _check_types(section: str, part: Dict[str, Any], types: Types) -> None:
