@@ -77,13 +77,14 @@ def find_reader(config: Dict[str, Any], data: str) -> Tuple[str, Dict[str, Any]]
 
     config (Dict[str, Any]): The config of the pipeline.
     data (str): "train" or "dev".
-    RETURNS (Tuple[str, Dict[str, Any]]): The name of the section, and what is in it.
+    RETURNS (Tuple[str, Dict[str, Any]]): The name of the section, and what is in it,
+        nothing where there is no such section.
     """
     corpus = config["training"][f"{data}_corpus"]
-    reader = config
+    reader: Any = config
     for key in corpus.split("."):
-        reader = reader.get(key, {})
-    return corpus, reader
+        reader = reader.get(key) if isinstance(reader, dict) else None
+    return corpus, reader if isinstance(reader, dict) else {}
 
 
 def hand_entities_over(example: Example, spans_key: Optional[str] = None) -> None:

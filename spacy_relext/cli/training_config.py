@@ -231,7 +231,7 @@ def _read_trained(name: str, part: Dict[str, Any]) -> Dict[str, Any]:
 def _find_source(part: Dict[str, Any]) -> Optional[Path]:
     """The folder of the pipeline that a component is of, None where there is none."""
     source = part.get("source")
-    if not source:
+    if not source or not isinstance(source, str):
         return None
     path = Path(source)
     if is_package(source):

@@ -806,6 +806,11 @@ def test_a_frozen_component_needs_no_entities_to_learn_from(tmp_path, config):
             '"relation_extractor"\ngrouping = "x"\n\n',
             "grouping of [components.relation_extractor] can't be 'x'",
         ),
+        (
+            'factory = "relation_extractor"',
+            'factory = "relation_extractor"\nsource = 3',
+            "source of [components.relation_extractor] can't be 3",
+        ),
         ("max_tokens = 1", f"max_tokens = 1\n{INITIALIZE}labels = [1]", "a list of texts"),
         ('"relation_extractor"\n\n', '"x"\nsource = "model"\ncomponent = "y"\n\n', "'y'"),
     ],
@@ -925,6 +930,13 @@ def test_reader_that_splits_docs(tmp_path, config, option, told):
     every = ["20 docs in train", "5 docs in dev", "1 docs in dev"]
     assert [x for x in every if f"{x} would lose their relations" in text] == told
     assert not told or f"no {option.split(' = true')[0]} there" in text
+
+
+def test_corpus_that_is_no_section(tmp_path, config):
+    training = "[training]\nmax_epochs = 1\ntrain_corpus = training.max_epochs.x"
+    config.write_text(f"{CONFIG}\n{training}")
+    result, _ = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+    assert result.exit_code == 0
 
 
 def test_pipeline_without_the_component(tmp_path, config):
