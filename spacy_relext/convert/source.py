@@ -90,10 +90,12 @@ class SourceRelation:
         _check_types(self, str, "label")
         _check_types(self, (int, float), "score")
         _check_types(self, bool, "symmetric")
-        if not all(isinstance(char, int) for char in chain.from_iterable(self.evidence)):
-            raise TypeError(f"'evidence' is not of integers: {self.evidence!r}")
-        if not all(isinstance(char, int) for char in self.sentence or ()):
-            raise TypeError(f"'sentence' is not of integers: {self.sentence!r}")
+        for name, chars in (
+            ("evidence", chain.from_iterable(self.evidence)),
+            ("sentence", self.sentence or ()),
+        ):
+            if not all(is_int(char) for char in chars):
+                raise TypeError(f"{name!r} is not of integers: {getattr(self, name)!r}")
 
 
 @dataclass(frozen=True)
@@ -143,9 +145,17 @@ def _check_types(found: Any, type_: Union[type, Tuple], *names: str) -> None:
     """
     for name in names:
         value = getattr(found, name)
-        # Python takes truth for a number.
-        if not isinstance(value, type_) or (type_ is int and isinstance(value, bool)):
+        if not (is_int(value) if type_ is int else isinstance(value, type_)):
             raise TypeError(f"{name!r} is of type {type(value).__name__}: {value!r}")
+
+
+def is_int(value: Any) -> bool:
+    """Whether a value is a whole number. Python takes truth for one, too.
+
+    value (Any): The value.
+    RETURNS (bool): Whether it is.
+    """
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def as_offset(value: Any) -> int:

@@ -639,6 +639,19 @@ def test_evidence_that_is_not_there_takes_no_relation_along(tmp_path):
     assert [len(found.evidence) for found in get_relations(doc)] == [1]
 
 
+@pytest.mark.parametrize("to", ["spacy", "jsonl"])
+def test_sentence_that_is_not_there_is_told(to, tmp_path):
+    """Whoever reads what is written wants all sentences within the text."""
+    path, target = tmp_path / "input.json", tmp_path / f"output.{to}"
+    (relation,) = EXTRACTED["relations"]
+    relation = {**relation, "sentence": {"start": 0, "end": 10**30}}
+    path.write_text(json.dumps({**EXTRACTED, "relations": [relation]}), encoding="utf8")
+    report = convert(path, target, to=to)
+    ((_, (told,)),) = report.sorts()
+    assert told.startswith(f"{path}:1: sentence of a relation: there is no text at")
+    convert(target, tmp_path / "back.spacy", strict=True)
+
+
 @pytest.mark.parametrize("there", ["a.spacy", "a.jsonl"])
 def test_mentions_of_a_relation_survive_the_way_there_and_back(there, tmp_path):
     to = "jsonl" if there.endswith("jsonl") else "spacy"
