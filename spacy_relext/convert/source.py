@@ -1,5 +1,6 @@
 """What a file of annotations says, before any tokenizer has seen it."""
 
+import re
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
@@ -8,6 +9,9 @@ from spacy.tokens import Doc
 
 Attribute = Tuple[str, Any]
 Bounds = Tuple[int, int]
+
+# What Python makes of bytes of a file name that are no UTF-8.
+SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class Problem(NamedTuple):
@@ -156,6 +160,16 @@ def is_int(value: Any) -> bool:
     RETURNS (bool): Whether it is.
     """
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def as_text(said: str) -> str:
+    """What may hold the name of a file, as text that can be written anywhere.
+
+    said (str): What is said.
+    RETURNS (str): The same, with a replacement character for each byte of a name that is
+        no UTF-8.
+    """
+    return SURROGATE.sub("\ufffd", said)
 
 
 def as_offset(value: Any) -> int:
