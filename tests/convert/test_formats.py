@@ -1501,6 +1501,19 @@ def test_relation_of_prodigy_stays_with_its_label(label, tmp_path):
     assert (relation.head.label_, relation.score) == (label, 0.25)
 
 
+def test_second_abstract_of_pubtator_is_told(tmp_path):
+    """A second title begins a document, as there is nothing else that does."""
+    path = tmp_path / "input.txt"
+    path.write_text(PUBTATOR.replace("12|a|", "12|a|Ada \n12|a|"), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy")
+    (doc,) = load(tmp_path / "output.spacy")
+    assert doc.text == "Letters Ada " and report.dropped["note"] == 1
+    told = [x for _, places in report.sorts() for x in places]
+    assert f"{path}:3: the document has an abstract already: '12|a|Ada Byron" in str(told)
+    path.write_text("12|t|One\n12|t|Two\n", encoding="utf8")
+    assert convert(path, tmp_path / "output.spacy").written["document"] == 2
+
+
 def test_further_columns_of_pubtator_are_told(tmp_path):
     """Whether a relation is novel, and how the parts of a mention read."""
     novel = PUBTATOR.replace("\tQ7259\tQ46633\n", "\tQ7259\tQ46633\tNovel\n")
