@@ -5,13 +5,13 @@ A relation is given to those mentions of its two entities that stand closest to 
 and has all of them, and its evidence; `doc.spans` has all mentions of each entity, too. See https://github.com/thunlp/DocRED.
 """
 
-from itertools import accumulate, chain
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Dict, Iterator, Tuple, Union
 
 from .read import Head, build_each, read_records
 from .source import Problem, SourceDoc
-from .tokens import TokenDoc
+from .tokens import TokenDoc, join_sentences
 
 
 def is_docred(head: Head) -> bool:
@@ -31,7 +31,7 @@ def read_docred(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
 def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
     sents = record["sents"]
     name = str(record.get("title", place))
-    doc = TokenDoc(name, place, list(chain.from_iterable(sents)))
+    doc = TokenDoc(name, place, join_sentences(sents))
     starts = [0, *accumulate(len(sent) for sent in sents)]
     for start in starts[:-1]:
         doc.add_sentence(start)

@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterator, List, Union
 from ..grouping import CLUSTERS_PREFIX
 from .read import Head, build_each, read_records
 from .source import Bounds, Problem, SourceDoc
-from .tokens import TokenDoc
+from .tokens import TokenDoc, join_sentences
 
 
 def is_dygie(head: Head) -> bool:
@@ -33,7 +33,7 @@ def read_dygie(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
 def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
     sentences = record["sentences"]
     name = str(record.get("doc_key", place))
-    doc = TokenDoc(name, place, list(chain.from_iterable(sentences)))
+    doc = TokenDoc(name, place, join_sentences(sentences))
     start = 0
     for sentence in sentences:
         doc.add_sentence(start)

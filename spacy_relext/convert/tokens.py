@@ -1,5 +1,6 @@
 """Documents of formats that count in tokens."""
 
+from itertools import chain
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from .report import DROPPED
@@ -11,6 +12,21 @@ from .source import (
     SourceRelation,
     join_words,
 )
+
+
+def join_sentences(sentences: Sequence[Any]) -> List[Any]:
+    """The tokens of a document.
+
+    sentences (Sequence[Any]): The tokens of each of its sentences, as the file has them.
+    RETURNS (List[Any]): All of them.
+    RAISES (TypeError): Where a sentence is no list.
+    """
+    for i, sentence in enumerate(sentences):
+        # A string has characters, which are none, and a dict has keys.
+        if not isinstance(sentence, list):
+            found = str(sentence)[:60]
+            raise TypeError(f"sentence {i} is no list of strings: {found!r}")
+    return list(chain.from_iterable(sentences))
 
 
 class TokenDoc:

@@ -1417,6 +1417,18 @@ def test_wrong_tokens(name, change, reason, tmp_path):
     assert any(reason in x for _, xs in report.sorts() for x in xs)
 
 
+@pytest.mark.parametrize("name, key", [("docred", "sents"), ("dygie", "sentences")])
+@pytest.mark.parametrize("bad", ["He wrote.", {"He": 1}, 3, ["He", 3]])
+def test_sentence_that_is_no_list_of_strings_is_told(name, key, bad, tmp_path):
+    path = tmp_path / "input.jsonl"
+    records = [RECORDS[name], {**RECORDS[name], key: [*RECORDS[name][key], bad]}]
+    path.write_text("\n".join(map(json.dumps, records)), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy", format=name)
+    assert report.written["document"] == report.dropped["document"] == 1
+    ((_, (told,)),) = [x for x in report.sorts() if x[0][0] == "document"]
+    assert told.startswith(f"{path}:2: ") and told.count("list of strings") == 1
+
+
 def test_empty_token_is_no_token_of_a_doc(tmp_path):
     tokens = [{"text": "", "ws": False}, *PRODIGY["tokens"]]
     path = tmp_path / "input.jsonl"
