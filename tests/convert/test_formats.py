@@ -1465,6 +1465,19 @@ def test_sentence_of_semeval_without_marks_is_told(tmp_path):
     assert report.written["document"] == report.dropped["document"] == 1
 
 
+@pytest.mark.parametrize("name", ["e1", "e2"])
+@pytest.mark.parametrize("more", ["<{0}>She</{0}> slept.", "<{0}>", "</{0}>"])
+def test_sentence_of_semeval_with_further_marks_is_told(name, more, tmp_path):
+    """Before those that are read, and after them."""
+    path = tmp_path / "input.txt"
+    more = more.format(name)
+    lines = SEMEVAL.replace('"<e1>', f'"{more} <e1>'), SEMEVAL.replace(' ."', f' {more}"')
+    path.write_text("\n".join([*lines, SEMEVAL]), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy", format="semeval")
+    assert report.dropped["document"] == 2
+    assert {doc.text for doc in load(tmp_path / "output.spacy")} == {TEXT}
+
+
 def test_lines_of_another_document_are_told(tmp_path):
     """A document without a title takes nothing of the one before it."""
     path = tmp_path / "input.txt"
