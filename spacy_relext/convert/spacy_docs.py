@@ -47,6 +47,7 @@ from .source import (
     SourceDoc,
     SourceEntity,
     SourceRelation,
+    is_int,
 )
 
 SUFFIXES = (".spacy",)
@@ -264,7 +265,13 @@ def _list_others(
 
     def read_item(item: Any) -> List[Found]:
         item = item if isinstance(item, dict) else vars(item)
-        return [(ents[item["dep"]], ents[item["dest"]], item["relation"], 1.0)]
+        positions = item["dep"], item["dest"]
+        for position in positions:
+            # A negative one would count from the end.
+            if not is_int(position) or not 0 <= position < len(ents):
+                raise ValueError(f"there is no entity {position!r}, but {len(ents)}")
+        head, tail = (ents[position] for position in positions)
+        return [(head, tail, item["relation"], 1.0)]
 
     def read_positions(item: Any) -> List[Found]:
         ends = (tuple(item[f"{end}_pos"]) for end in ("head", "tail"))

@@ -331,6 +331,9 @@ def test_relations_that_others_left_in_docs(user_data, tmp_path):
         (3, 0),
         ({"a": 1}, 0),
         ([{"head": 1}, {"dep": 0, "dest": 1, "relation": "wrote_to"}], 1),
+        ([{"dep": -1, "dest": 0, "relation": "wrote_to"}], 0),
+        ([{"dep": 0, "dest": True, "relation": "wrote_to"}], 0),
+        ([{"dep": 0, "dest": 2, "relation": "wrote_to"}], 0),
         ({(0, 1): 3, (0, 4): {"wrote_to": 1.0, "knows": 0.9}}, 2),
     ],
 )
