@@ -1400,6 +1400,37 @@ def test_passage_annotated_for_no_property_is_not_annotated(
     assert has_relations(load(tmp_path / "output.spacy")[0]) is annotated
 
 
+@pytest.mark.parametrize("properties", [None, ["wrote_to"]])
+def test_passage_whose_relations_are_null_is_not_annotated(properties, tmp_path):
+    """As in any other format."""
+    flat = {**KNOWLEDGENET, "relations": None, "annotated_properties": properties}
+    named = [{"propertyId": "7", "propertyName": x} for x in properties or ()]
+    passage = {"passageStart": 0, "passageText": TEXT, "facts": None}
+    passage["exhaustivelyAnnotatedProperties"] = named
+    lines = [flat, {"documentText": TEXT, "passages": [passage]}]
+    path = tmp_path / "input.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf8")
+    convert(path, tmp_path / "output.spacy", format="knowledgenet")
+    docs = load(tmp_path / "output.spacy")
+    assert list(map(has_relations, docs)) == [False, False]
+
+
+@pytest.mark.parametrize(
+    "bounds, n_told",
+    [([(0, 9), (0, 9)], 1), ([(0, 19), (10, 28)], 0), ([(0, 9), (0, 28)], 0), ([], 1)],
+)
+@pytest.mark.parametrize("bad", [True, -9, "x", 1.5, 10**30])
+def test_text_outside_of_passages_is_told(bounds, n_told, bad, tmp_path):
+    """Also where passages overlap. One that begins nowhere has none."""
+    passages = [{"passageStart": i, "passageText": TEXT[i:end]} for i, end in bounds]
+    record = {"documentText": TEXT, "passages": passages or [{}]}
+    record["passages"].append({"passageStart": bad, "passageText": TEXT})
+    path = tmp_path / "input.json"
+    path.write_text(json.dumps(record), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy", format="knowledgenet")
+    assert report.dropped["note"] == n_told
+
+
 @pytest.mark.parametrize(
     "name, change, reason",
     [
