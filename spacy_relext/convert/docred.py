@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, Tuple, Union
 
 from .read import Head, build_each, read_records
-from .source import Problem, SourceDoc
+from .source import Problem, SourceDoc, is_int
 from .tokens import TokenDoc, join_sentences
 
 
@@ -39,6 +39,10 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
     def add_mention(named: Tuple[str, str, Dict[str, Any]]) -> None:
         id, cluster, mention = named
         sent_id, (start, end) = mention["sent_id"], mention["pos"]
+        if not all(map(is_int, (sent_id, start, end))):
+            raise TypeError(
+                f"tokens {start!r}–{end!r} of sentence {sent_id!r} are no whole numbers"
+            )
         if sent_id not in range(len(sents)):
             raise ValueError(f"there is no sentence {sent_id}, but {len(sents)}")
         offset, length = starts[sent_id], len(sents[sent_id])
@@ -53,7 +57,8 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
     def add_relation(label: Dict[str, Any]) -> None:
         named = label.get("evidence") or ()
         # One without a token is not there either.
-        known = [i for i in named if i in range(len(sents)) and sents[i]]
+        there = range(len(sents))
+        known = [i for i in named if is_int(i) and i in there and sents[i]]
         if len(known) < len(named):
             doc.note(f"evidence in sentences that are not there: {named}")
         evidence = [(starts[i], starts[i + 1]) for i in known]

@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, Union
 
 from ..grouping import CLUSTERS_PREFIX
 from .read import Head, build_each, read_records
-from .source import Bounds, Problem, SourceDoc
+from .source import Problem, SourceDoc
 from .tokens import TokenDoc, join_sentences
 
 
@@ -42,11 +42,11 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
         f"{CLUSTERS_PREFIX}_{i}": [(first, last) for first, last in mentions]
         for i, mentions in enumerate(record.get("clusters") or (), 1)
     }
-    cluster_of: Dict[Bounds, str] = {}
+    cluster_of: Dict[str, str] = {}
     for key, mentions in clusters.items():
         for mention in mentions:
             # Of several the first, as an entity has one; the clusters tell all.
-            cluster_of.setdefault(mention, key)
+            cluster_of.setdefault(_name(*mention), key)
     known = set()
 
     def add_entity(found: List[Any]) -> None:
@@ -59,7 +59,7 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
             last,
             label,
             end_included=True,
-            cluster=cluster_of.get((first, last), ""),
+            cluster=cluster_of.get(id, ""),
         )
         known.add(id)
 

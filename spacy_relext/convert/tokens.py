@@ -10,6 +10,7 @@ from .source import (
     SourceDoc,
     SourceEntity,
     SourceRelation,
+    is_int,
     join_words,
 )
 
@@ -132,6 +133,8 @@ class TokenDoc:
         """Why a mention can't be where it is said to be, "" where it can."""
         n_words = len(self.words)
         said = f"tokens {start}–{end}, end {'included' if end_included else 'excluded'},"
+        if not is_int(start) or not is_int(end):
+            return f"tokens {start!r}–{end!r} are no whole numbers"
         if start > end:
             return f"{said} are none: its end comes before its start"
         if start == end and not end_included:

@@ -1176,13 +1176,18 @@ PARTS = {
 }
 
 
+def copy_until(record: Any, way: List[Any]) -> Tuple[Any, Any]:
+    """A copy of a record, and the part of it that the way leads to."""
+    part = record = json.loads(json.dumps(record))
+    for key in way:
+        part = part[key]
+    return record, part
+
+
 def malform(record: Any, path: List[Any]) -> Any:
     """A record of which one part is bare."""
-    record = json.loads(json.dumps(record))
     *way, last = path
-    holder = record
-    for key in way:
-        holder = holder[key]
+    record, holder = copy_until(record, way)
     if isinstance(holder[last], list):
         holder[last] = [3]
     else:
@@ -1449,6 +1454,45 @@ def test_wrong_tokens(name, change, reason, tmp_path):
     report = convert(path, tmp_path / "output.spacy", format=name)
     assert report.dropped["entity"] == report.dropped["relation"] == 1
     assert any(reason in x for _, xs in report.sorts() for x in xs)
+
+
+@pytest.mark.parametrize(
+    "name, path, kind",
+    [
+        ("spert", ["entities", 1, "start"], "entity"),
+        ("spert", ["entities", 1, "end"], "entity"),
+        ("tacred", ["obj_start"], "entity"),
+        ("docred", ["vertexSet", 1, 0, "sent_id"], "entity"),
+        ("docred", ["vertexSet", 1, 0, "pos", 0], "entity"),
+        ("docred", ["vertexSet", 1, 0, "pos", 1], "entity"),
+        ("docred", ["labels", 0, "evidence", 0], "note"),
+        ("dygie", ["ner", 1, 0, 0], "entity"),
+        ("dygie", ["clusters", 0, 0, 0], "note"),
+        ("fewrel", ["wrote_to", 0, "h", 2, 0, 0], "document"),
+        ("fewrel", ["wrote_to", 0, "t", 2, 0, 0], "document"),
+    ],
+)
+def test_truth_is_no_number_of_a_token(name, path, kind, tmp_path):
+    """Nor is what else is none, whatever Python takes for one."""
+    for bad in (True, False, 1.0, "1", None):
+        record, part = copy_until(RECORDS[name], path[:-1])
+        part[path[-1]] = bad
+        (tmp_path / "input.json").write_text(json.dumps(record), encoding="utf8")
+        report = convert(tmp_path / "input.json", tmp_path / "out.spacy", format=name)
+        assert report.dropped[kind] == 1
+        assert report.written["document"] == (kind != "document")
+
+
+def test_cluster_of_dygie_takes_no_truth_for_a_number(tmp_path):
+    """The entity of token 1 is not in it."""
+    record = {**DYGIE, "ner": [[[1, 1, "X"]], []], "relations": [[], []]}
+    record["clusters"] = [[[True, 1], [2, 3]]]
+    path = tmp_path / "input.json"
+    path.write_text(json.dumps(record), encoding="utf8")
+    convert(path, tmp_path / "output.spacy", format="dygie")
+    (doc,) = load(tmp_path / "output.spacy")
+    assert [span.text for span in doc.spans["coref_clusters_1"]] == ["Ada Byron"]
+    assert [ent.id_ for ent in doc.ents] == [""]
 
 
 @pytest.mark.parametrize("name, key", [("docred", "sents"), ("dygie", "sentences")])
