@@ -36,7 +36,7 @@ def check_source(source: SourceDoc, report: Report) -> SourceDoc:
     relations = []
     for relation in source.relations:
         reason = ""
-        if not relation.label:
+        if not relation.label.strip():
             reason = "it has no label"
         elif not 0 <= relation.score <= 1:
             reason = f"its score {relation.score} is not between 0 and 1"
@@ -115,7 +115,7 @@ def find_fault(text: str, entity: SourceEntity) -> str:
     elif not text[start:end].strip():
         fault = f"there is no text at {bounds}"
     elif said is None or entity.gaps or _plain(said) == _plain(text[start:end]):
-        return "" if entity.label else "it has no label"
+        return "" if entity.label.strip() else "it has no label"
     else:
         fault = f"at {bounds} stands {text[start:end]!r}, not {said!r}"
     if said:

@@ -147,6 +147,7 @@ def test_end_included():
     "label, score, reason",
     [
         ("", 1.0, "it has no label"),
+        (" \t", 1.0, "it has no label"),
         ("MET", 1.5, "its score 1.5 is not between 0 and 1"),
         ("MET", float("nan"), "its score nan is not between 0 and 1"),
     ],
@@ -155,6 +156,13 @@ def test_relation_that_no_doc_takes(label, score, reason):
     wrong = SourceRelation("1", "2", label, "a:R", score)
     [doc], report = build([entity("1", "Ada Lovelace"), entity("2", "Babbage")], [wrong])
     assert not get_relations(doc) and told(report) == [f"a:R: {reason}"]
+
+
+@pytest.mark.parametrize("label", ["", " ", "\u00a0\n"])
+def test_entity_without_a_label(label):
+    [doc], report = build([entity("1", "Ada Lovelace", label), entity("2", "Babbage")])
+    assert [ent.text for ent in doc.ents] == ["Babbage"]
+    assert told(report) == ["a:1: it has no label"]
 
 
 def test_evidence_and_mentions_that_are_not_there():
