@@ -9,7 +9,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Dict, Iterator, Tuple, Union
 
-from .read import Head, build_each, read_records
+from .read import Head, build_each, list_each, read_records
 from .source import Problem, SourceDoc, is_int
 from .tokens import TokenDoc, join_sentences
 
@@ -65,9 +65,10 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
         ends = f"entity {label['h']}", f"entity {label['t']}"
         doc.add_relation(*ends, label["r"], evidence)
 
+    vertices = list_each(record["vertexSet"], "entity", place, doc.problems)
     mentions = (
         (f"{i}_{j}", f"entity {i}", mention)
-        for i, vertex in enumerate(record["vertexSet"])
+        for i, vertex in enumerate(vertices)
         for j, mention in enumerate(vertex)
     )
     build_each(mentions, add_mention, "entity", place, doc.problems)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Union
 
 from ..grouping import CLUSTERS_PREFIX
-from .read import Head, build_each, read_records
+from .read import Head, build_each, list_each, read_records
 from .source import Problem, SourceDoc
 from .tokens import TokenDoc, join_sentences
 
@@ -79,12 +79,13 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
         for start, end, role, *_ in arguments:
             doc.add_relation(_name(first, last), _name(start, end), role)
 
-    entities, relations, events = (
-        chain.from_iterable(record.get(key) or ()) for key in ("ner", "relations", "events")
-    )
-    build_each(entities, add_entity, "entity", place, doc.problems)
-    build_each(relations, add_relation, "relation", place, doc.problems)
-    build_each(events, add_event, "relation", place, doc.problems)
+    for key, kind, add in (
+        ("ner", "entity", add_entity),
+        ("relations", "relation", add_relation),
+        ("events", "relation", add_event),
+    ):
+        lists = list_each(record.get(key) or (), kind, place, doc.problems)
+        build_each(chain.from_iterable(lists), add, kind, place, doc.problems)
     for key, mentions in clusters.items():
         doc.add_cluster(key, mentions, end_included=True)
     # Either makes relations.

@@ -95,6 +95,27 @@ def build_each(
     return built
 
 
+def list_each(
+    groups: Iterable[Any], kind: str, place: str, problems: List[Problem]
+) -> List[List[Any]]:
+    """Lists of entities or relations of a record. What is none becomes a problem, and an
+    empty one, so that the others keep their numbers.
+
+    groups (Iterable[Any]): They, as the record has them.
+    kind, place (str): As of `build_each`.
+    problems (List[Problem]): Takes the problems.
+    RETURNS (List[List[Any]]): As many lists.
+    """
+    lists = []
+    for i, group in enumerate(groups):
+        if not isinstance(group, list):
+            reason = f"there is no list of index {i}, but {str(group)[:60]!r}"
+            problems.append(Problem(place, kind, DROPPED, reason))
+            group = []
+        lists.append(group)
+    return lists
+
+
 def build_source(
     as_source: Callable[[Any, str], Found], record: Any, place: str
 ) -> Found:

@@ -1197,6 +1197,27 @@ def malform(record: Any, path: List[Any]) -> Any:
     return record
 
 
+@pytest.mark.parametrize(
+    "name, key, kind",
+    [
+        ("docred", "vertexSet", "entity"),
+        ("dygie", "ner", "entity"),
+        ("dygie", "relations", "relation"),
+        ("dygie", "events", "relation"),
+    ],
+)
+@pytest.mark.parametrize("bad", [None, 3, {"name": "Ada"}, "Ada"])
+def test_what_is_no_list_takes_no_other_with_it(name, key, kind, bad, tmp_path):
+    """Of the mentions of an entity, or of what stands in a sentence."""
+    record = {**RECORDS[name], key: [*RECORDS[name].get(key, []), bad]}
+    path = tmp_path / "input.json"
+    path.write_text(json.dumps(record), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy", format=name)
+    assert report.dropped == {kind: 1} and report.written["relation"] == 1
+    ((_, (told,)),) = report.sorts()
+    assert told.startswith(f"{path}:1: there is no list of index")
+
+
 @pytest.mark.parametrize("name", [name for name in PARTS if name != "knowledgenet"])
 def test_malformed_entity_takes_no_other_with_it(name, tmp_path):
     path = tmp_path / "input.jsonl"
