@@ -23,8 +23,16 @@ from .source import Problem, SourceDoc
 JSON_SUFFIXES = (".json", ".jsonl", ".jsonlines", ".ndjson")
 # Records that tell what format a file has, as the first may have nothing annotated.
 N_RECORDS = 20
-# What a reader raises on a record, or a part of one, of another form.
-MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError)
+# What a reader raises on a record, or a part of one, of another form; the last is spaCy's,
+# of a number that is too large for it.
+MALFORMED = (
+    KeyError,
+    TypeError,
+    ValueError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+)
 
 Found = Union[SourceDoc, Problem]
 Built = TypeVar("Built")

@@ -59,6 +59,8 @@ class SourceEntity:
         _check_types(self, int, "start", "end")
         _check_types(self, str, "label", "kb_id")
         _check_types(self, (str, type(None)), "text")
+        if not all(isinstance(name, str) for name, _ in self.attributes):
+            raise TypeError(f"'attributes' have no names: {self.attributes!r}")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,14 @@ from spacy_relext.convert import FORMATS, TARGETS, guess_format
 from spacy_relext.convert.build import Options
 from spacy_relext.convert.json_values import iter_json
 from spacy_relext.convert.source import Problem
-from spacy_relext.user_data import ATTRIBUTES_KEY, SOURCE_KEY, has_relations
+from spacy_relext.user_data import (
+    ATTRIBUTES_KEY,
+    SENTENCES_KEY,
+    SOURCE_KEY,
+    SYMMETRIC_KEY,
+    USER_DATA_KEY,
+    has_relations,
+)
 
 WORDS = ["Ada", "Byron", "wrote", "to", "Babbage", "."]
 TEXT = "Ada Byron wrote to Babbage ."
@@ -343,6 +350,37 @@ def test_unknown_relations_in_docs_are_told(relations, n_good, tmp_path):
     report = convert(path, tmp_path / "output.spacy")
     assert report.dropped["relation"] == 1
     assert report.written["relation"] == n_good
+
+
+MENTIONS = [0, 9, "PERSON", ""], [19, 26, "PERSON", ""]
+
+
+@pytest.mark.parametrize(
+    "key, bad",
+    [
+        (USER_DATA_KEY, "x"),
+        (USER_DATA_KEY, [["x"]]),
+        (USER_DATA_KEY, [["wrote_to", "x", *MENTIONS]]),
+        (USER_DATA_KEY, [["wrote_to", 1.0, [0, 2**40, "", ""], MENTIONS[1]]]),
+        (USER_DATA_KEY, [["wrote_to", 1.0, *MENTIONS, {"head_mentions": 3}]]),
+        (SOURCE_KEY, None),
+        (SOURCE_KEY, {}),
+        (ATTRIBUTES_KEY, [["x"]]),
+        (ATTRIBUTES_KEY, [[0, 9, "PERSON", None, True]]),
+        (SENTENCES_KEY, [0]),
+        (SYMMETRIC_KEY, True),
+    ],
+)
+@pytest.mark.parametrize("to", ["spacy", "brat"])
+def test_malformed_user_data_take_no_other_doc_with_them(key, bad, to, tmp_path):
+    docs = [make_doc() for _ in range(3)]
+    docs[1].user_data[key] = bad
+    path = tmp_path / "input.spacy"
+    DocBin(docs=docs, store_user_data=True).to_disk(path)
+    report = convert(path, tmp_path / f"output{FORMATS[to].suffix}", to=to)
+    assert report.written["document"] == 2 and report.dropped["document"] == 1
+    ((_, (told,)),) = [x for x in report.sorts() if x[0][0] == "document"]
+    assert told.startswith(f"{path}:2: its user data are malformed: ")
 
 
 def test_files_that_are_no_docs_are_told(tmp_path):
