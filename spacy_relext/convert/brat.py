@@ -172,10 +172,12 @@ class _Standoff:
 
     def _read_relation(self, line: Line) -> None:
         label, *rest = line.columns[0].split(" ", 1)
-        ends = dict(ARGUMENT.findall(rest[0] if rest else ""))
-        if len(ends) != 2:
+        arguments, others = _split_arguments(rest[0] if rest else "")
+        ends = dict(arguments)
+        if not len(arguments) == len(ends) == 2:
             self._drop(line, f"no label and two arguments: {line.columns[0]!r}")
             return
+        self._tell_others(line, others)
         # By their names Arg1 and Arg2, whatever their order.
         names = sorted(ends) if all(x.startswith("Arg") for x in ends) else list(ends)
         head, tail = (self._resolve(ends[name]) for name in names)
@@ -186,6 +188,7 @@ class _Standoff:
         if len(members) < 2:
             self._drop(line, f"no label and two members: {line.columns[0]!r}")
             return
+        members = list(map(self._resolve, members))
         for head, tail in zip(members, members[1:]):
             self.relations.append(SourceRelation(head, tail, label, line.place))
         if len(members) > 2:
@@ -198,16 +201,21 @@ class _Standoff:
             self.triggers[line.id] = match[2]
 
     def _read_event(self, line: Line) -> None:
-        _, *arguments = ARGUMENT.findall(line.columns[0]) or [None]
-        if line.id not in self.triggers:
+        if not ARGUMENT.match(line.columns[0]):
             self._drop(line, f"no event with a trigger: {line.columns[0]!r}")
             return
+        ((_, head), *arguments), others = _split_arguments(line.columns[0])
+        self._tell_others(line, others)
         for role, target in arguments:
-            head, tail = self.triggers[line.id], self._resolve(target)
-            label = NUMBER.sub("", role)
+            tail, label = self._resolve(target), NUMBER.sub("", role)
             self.relations.append(SourceRelation(head, tail, label, line.place))
         reason = "its trigger is related to each argument"
         self.problems.append(Problem(line.place, "relation", "made of an event", reason))
+
+    def _tell_others(self, line: Line, others: List[str]) -> None:
+        if others:
+            reason = f"no argument, as in role:id: {' '.join(others)!r}"
+            self.problems.append(Problem(line.place, "note", DROPPED, reason))
 
     def _resolve(self, id: str) -> str:
         return self.triggers.get(id, id)
@@ -234,6 +242,13 @@ class _Standoff:
 
     def _read_note(self, line: Line) -> None:
         self._drop(line, "docs have no place for notes")
+
+
+def _split_arguments(said: str) -> Tuple[List[Tuple[str, ...]], List[str]]:
+    """Role and id of each argument, and what is none."""
+    found = [(part, ARGUMENT.fullmatch(part)) for part in said.split()]
+    arguments = [match.groups() for _, match in found if match]
+    return arguments, [part for part, match in found if not match]
 
 
 def _skip_mark(

@@ -15,7 +15,7 @@ from ..user_data import ATTRIBUTES_KEY, SENTENCES_KEY, SOURCE_KEY, SYMMETRIC_KEY
 from .check import check_source, drop_all, find_closest
 from .cut import cut_at
 from .report import DROPPED, TOLD, Report
-from .source import Problem, SourceDoc, SourceEntity, SourceRelation
+from .source import Problem, SourceDoc, SourceEntity, SourceRelation, as_text
 
 CUTS = ("document", "line", "sentence")
 
@@ -102,7 +102,7 @@ class DocBuilder:
 
     def _build_piece(self, source: SourceDoc) -> Doc:
         doc = self._make_doc(source)
-        doc.user_data[SOURCE_KEY] = [source.id, source.place]
+        doc.user_data[SOURCE_KEY] = [as_text(source.id), as_text(source.place)]
         self._set_sentences(doc, source)
         spans, kept = self._set_entities(doc, source)
         self._set_relations(doc, source, spans)

@@ -36,7 +36,7 @@ def check_source(source: SourceDoc, report: Report) -> SourceDoc:
     relations = []
     for relation in source.relations:
         reason = ""
-        if not relation.label:
+        if not relation.label.strip():
             reason = "it has no label"
         elif not 0 <= relation.score <= 1:
             reason = f"its score {relation.score} is not between 0 and 1"
@@ -61,6 +61,14 @@ def check_source(source: SourceDoc, report: Report) -> SourceDoc:
             _check_mentions(ids or [e.id for e in found], entities, relation, report)
             for ids, found in zip((relation.head_mentions, relation.tail_mentions), ends)
         ]
+        told = {
+            "evidence": relation.evidence,
+            "sentence": [relation.sentence] if relation.sentence else [],
+        }
+        evidence, sentence = (
+            _check_bounds(source.text, bounds, what, relation, report)
+            for what, bounds in told.items()
+        )
         relations.append(
             replace(
                 relation,
@@ -68,7 +76,8 @@ def check_source(source: SourceDoc, report: Report) -> SourceDoc:
                 tail=tail.id,
                 head_mentions=mentions[0],
                 tail_mentions=mentions[1],
-                evidence=_check_evidence(source.text, relation, report),
+                evidence=evidence,
+                sentence=sentence[0] if sentence else None,
             )
         )
     return replace(
@@ -106,7 +115,7 @@ def find_fault(text: str, entity: SourceEntity) -> str:
     elif not text[start:end].strip():
         fault = f"there is no text at {bounds}"
     elif said is None or entity.gaps or _plain(said) == _plain(text[start:end]):
-        return "" if entity.label else "it has no label"
+        return "" if entity.label.strip() else "it has no label"
     else:
         fault = f"at {bounds} stands {text[start:end]!r}, not {said!r}"
     if said:
@@ -165,16 +174,20 @@ def _check_mentions(
     return tuple(id for id in ids if id in entities)
 
 
-def _check_evidence(
-    text: str, relation: SourceRelation, report: Report
+def _check_bounds(
+    text: str,
+    bounds: Sequence[Bounds],
+    what: str,
+    relation: SourceRelation,
+    report: Report,
 ) -> Tuple[Bounds, ...]:
-    """The evidence of a relation that is text."""
+    """What tells of a relation, and is text."""
     kept = []
-    for start, end in relation.evidence:
+    for start, end in bounds:
         if 0 <= start < end <= len(text) and text[start:end].strip():
             kept.append((start, end))
         else:
-            reason = f"evidence of a relation: there is no text at {start}–{end}"
+            reason = f"{what} of a relation: there is no text at {start}–{end}"
             report.drop(relation.place, "note", reason)
     return tuple(kept)
 

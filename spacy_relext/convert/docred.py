@@ -5,13 +5,13 @@ A relation is given to those mentions of its two entities that stand closest to 
 and has all of them, and its evidence; `doc.spans` has all mentions of each entity, too. See https://github.com/thunlp/DocRED.
 """
 
-from itertools import accumulate, chain
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Dict, Iterator, Tuple, Union
 
-from .read import Head, build_each, read_records
-from .source import Problem, SourceDoc
-from .tokens import TokenDoc
+from .read import Head, build_each, list_each, read_records
+from .source import Problem, SourceDoc, is_int
+from .tokens import TokenDoc, join_sentences
 
 
 def is_docred(head: Head) -> bool:
@@ -31,7 +31,7 @@ def read_docred(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
 def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
     sents = record["sents"]
     name = str(record.get("title", place))
-    doc = TokenDoc(name, place, list(chain.from_iterable(sents)))
+    doc = TokenDoc(name, place, join_sentences(sents))
     starts = [0, *accumulate(len(sent) for sent in sents)]
     for start in starts[:-1]:
         doc.add_sentence(start)
@@ -39,6 +39,10 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
     def add_mention(named: Tuple[str, str, Dict[str, Any]]) -> None:
         id, cluster, mention = named
         sent_id, (start, end) = mention["sent_id"], mention["pos"]
+        if not all(map(is_int, (sent_id, start, end))):
+            raise TypeError(
+                f"tokens {start!r}–{end!r} of sentence {sent_id!r} are no whole numbers"
+            )
         if sent_id not in range(len(sents)):
             raise ValueError(f"there is no sentence {sent_id}, but {len(sents)}")
         offset, length = starts[sent_id], len(sents[sent_id])
@@ -53,16 +57,18 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
     def add_relation(label: Dict[str, Any]) -> None:
         named = label.get("evidence") or ()
         # One without a token is not there either.
-        known = [i for i in named if i in range(len(sents)) and sents[i]]
+        there = range(len(sents))
+        known = [i for i in named if is_int(i) and i in there and sents[i]]
         if len(known) < len(named):
             doc.note(f"evidence in sentences that are not there: {named}")
         evidence = [(starts[i], starts[i + 1]) for i in known]
         ends = f"entity {label['h']}", f"entity {label['t']}"
         doc.add_relation(*ends, label["r"], evidence)
 
+    vertices = list_each(record["vertexSet"], "entity", place, doc.problems)
     mentions = (
         (f"{i}_{j}", f"entity {i}", mention)
-        for i, vertex in enumerate(record["vertexSet"])
+        for i, vertex in enumerate(vertices)
         for j, mention in enumerate(vertex)
     )
     build_each(mentions, add_mention, "entity", place, doc.problems)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Union
 
 from ..grouping import CLUSTERS_PREFIX
-from .read import Head, build_each, read_records
-from .source import Bounds, Problem, SourceDoc
-from .tokens import TokenDoc
+from .read import Head, build_each, list_each, read_records
+from .source import Problem, SourceDoc
+from .tokens import TokenDoc, join_sentences
 
 
 def is_dygie(head: Head) -> bool:
@@ -33,7 +33,7 @@ def read_dygie(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
 def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
     sentences = record["sentences"]
     name = str(record.get("doc_key", place))
-    doc = TokenDoc(name, place, list(chain.from_iterable(sentences)))
+    doc = TokenDoc(name, place, join_sentences(sentences))
     start = 0
     for sentence in sentences:
         doc.add_sentence(start)
@@ -42,11 +42,11 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
         f"{CLUSTERS_PREFIX}_{i}": [(first, last) for first, last in mentions]
         for i, mentions in enumerate(record.get("clusters") or (), 1)
     }
-    cluster_of: Dict[Bounds, str] = {}
+    cluster_of: Dict[str, str] = {}
     for key, mentions in clusters.items():
         for mention in mentions:
             # Of several the first, as an entity has one; the clusters tell all.
-            cluster_of.setdefault(mention, key)
+            cluster_of.setdefault(_name(*mention), key)
     known = set()
 
     def add_entity(found: List[Any]) -> None:
@@ -59,7 +59,7 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
             last,
             label,
             end_included=True,
-            cluster=cluster_of.get((first, last), ""),
+            cluster=cluster_of.get(id, ""),
         )
         known.add(id)
 
@@ -79,12 +79,13 @@ def _as_source(record: Dict[str, Any], place: str) -> SourceDoc:
         for start, end, role, *_ in arguments:
             doc.add_relation(_name(first, last), _name(start, end), role)
 
-    entities, relations, events = (
-        chain.from_iterable(record.get(key) or ()) for key in ("ner", "relations", "events")
-    )
-    build_each(entities, add_entity, "entity", place, doc.problems)
-    build_each(relations, add_relation, "relation", place, doc.problems)
-    build_each(events, add_event, "relation", place, doc.problems)
+    for key, kind, add in (
+        ("ner", "entity", add_entity),
+        ("relations", "relation", add_relation),
+        ("events", "relation", add_event),
+    ):
+        lists = list_each(record.get(key) or (), kind, place, doc.problems)
+        build_each(chain.from_iterable(lists), add, kind, place, doc.problems)
     for key, mentions in clusters.items():
         doc.add_cluster(key, mentions, end_included=True)
     # Either makes relations.

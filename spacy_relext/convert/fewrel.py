@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
 from .read import Head, build_source, read_items
 from .report import DROPPED
-from .source import Problem, SourceDoc, SourceEntity, SourceRelation
+from .source import Problem, SourceDoc, SourceEntity, SourceRelation, is_int
 from .tokens import TokenDoc
 
 # FewRel gives entities no type.
@@ -91,6 +91,9 @@ def _read_end(end: Any) -> Tuple[str, str, List[Tuple[int, int, bool]]]:
         start, stop = end["pos"]
         return end.get("name", ""), str(end.get("id") or ""), [(start, stop, False)]
     name, kb_id, mentions = end
+    for tokens in mentions:
+        if not all(map(is_int, tokens)):
+            raise TypeError(f"tokens are no whole numbers: {tokens!r}")
     return name, kb_id, [
         (tokens[0], tokens[-1] + 1, tokens[-1] - tokens[0] >= len(tokens))
         for tokens in mentions

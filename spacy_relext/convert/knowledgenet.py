@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 from .read import Head, build_each, build_source, read_items
 from .report import DROPPED
-from .source import Problem, SourceDoc, SourceEntity, SourceRelation
+from .source import Problem, SourceDoc, SourceEntity, SourceRelation, is_int
 
 # It gives entities no type.
 ENTITY = "ENTITY"
@@ -66,8 +66,13 @@ def _as_sources(record: Any, place: str) -> Iterator[Union[SourceDoc, Problem]]:
         build_source(as_passage, passage, f"{place}, passage {i}")
         for i, passage in enumerate(passages)
     ]
-    n_read = sum(_count_letters(x.text) for x in found if isinstance(x, SourceDoc))
-    if n_read < _count_letters(str(record.get("documentText", ""))):
+    outside = str(record.get("documentText") or "")
+    for passage, source in zip(passages, found):
+        if isinstance(source, SourceDoc):
+            start = passage["passageStart"]
+            end = start + len(source.text)
+            outside = outside[:start] + " " * len(outside[start:end]) + outside[end:]
+    if outside.strip():
         reason = "what stands outside of the passages of a document"
         yield Problem(place, "note", DROPPED, reason)
     yield from found
@@ -75,6 +80,8 @@ def _as_sources(record: Any, place: str) -> Iterator[Union[SourceDoc, Problem]]:
 
 def _as_passage(passage: Dict[str, Any], place: str, name: str) -> SourceDoc:
     shift = passage["passageStart"]
+    if not is_int(shift) or shift < 0:
+        raise ValueError(f"'passageStart' is no offset: {shift!r}")
     properties = passage.get("exhaustivelyAnnotatedProperties") or []
     names = {found["propertyId"]: found.get("propertyName") for found in properties}
 
@@ -93,7 +100,7 @@ def _as_passage(passage: Dict[str, Any], place: str, name: str) -> SourceDoc:
         label = names.get(id) or (told[1] if told else str(id))
         return read_entity(fact, "subject"), read_entity(fact, "object"), label
 
-    text, facts = passage["passageText"], passage.get("facts") or []
+    text, facts = passage["passageText"], passage.get("facts")
     return _build(f"{name}#{shift}", place, text, facts, read_fact, properties)
 
 
@@ -119,13 +126,13 @@ def _build(
     name: str,
     place: str,
     text: str,
-    items: List[Any],
+    items: Optional[List[Any]],
     read: Callable[[Any], Ends],
     properties: Optional[List[Any]],
 ) -> SourceDoc:
     """The document of a passage.
 
-    items (List[Any]): Its relations.
+    items (Optional[List[Any]]): Its relations, None where nobody annotated any.
     read (Callable[[Any], Tuple[SourceEntity, SourceEntity, str]]): Reads one.
     properties (Optional[List[Any]]): What it was annotated for, None where it is not said.
     """
@@ -155,9 +162,6 @@ def _build(
         list(entities.values()),
         relations,
         problems,
-        has_relations=properties is None or bool(properties or items),
+        has_relations=items is not None
+        and (properties is None or bool(properties or items)),
     )
-
-
-def _count_letters(text: str) -> int:
-    return len("".join(text.split()))

@@ -68,7 +68,11 @@ def _as_source(lines: List[Line]) -> Union[SourceDoc, Problem]:
         match = TEXT.fullmatch(line)
         if match:
             name = match[1]
-            texts[match[2]] = match[3]
+            if match[2] in texts:
+                reason = f"the document has an abstract already: {line[:60]!r}"
+                problems.append(Problem(place_of, "note", DROPPED, reason))
+            else:
+                texts[match[2]] = match[3]
             continue
         columns = line.split("\t")
         is_mention = len(columns) >= 5 and all(map(NUMBER.fullmatch, columns[1:3]))

@@ -23,8 +23,16 @@ from .source import Problem, SourceDoc
 JSON_SUFFIXES = (".json", ".jsonl", ".jsonlines", ".ndjson")
 # Records that tell what format a file has, as the first may have nothing annotated.
 N_RECORDS = 20
-# What a reader raises on a record, or a part of one, of another form.
-MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError)
+# What a reader raises on a record, or a part of one, of another form; the last is spaCy's,
+# of a number that is too large for it.
+MALFORMED = (
+    KeyError,
+    TypeError,
+    ValueError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+)
 
 Found = Union[SourceDoc, Problem]
 Built = TypeVar("Built")
@@ -93,6 +101,27 @@ def build_each(
             reason = f"the {kind} of index {i} is malformed: {tell_malformed(error)}"
             problems.append(Problem(place, kind, DROPPED, reason))
     return built
+
+
+def list_each(
+    groups: Iterable[Any], kind: str, place: str, problems: List[Problem]
+) -> List[List[Any]]:
+    """Lists of entities or relations of a record. What is none becomes a problem, and an
+    empty one, so that the others keep their numbers.
+
+    groups (Iterable[Any]): They, as the record has them.
+    kind, place (str): As of `build_each`.
+    problems (List[Problem]): Takes the problems.
+    RETURNS (List[List[Any]]): As many lists.
+    """
+    lists = []
+    for i, group in enumerate(groups):
+        if not isinstance(group, list):
+            reason = f"there is no list of index {i}, but {str(group)[:60]!r}"
+            problems.append(Problem(place, kind, DROPPED, reason))
+            group = []
+        lists.append(group)
+    return lists
 
 
 def build_source(

@@ -8,7 +8,7 @@ import srsly
 import typer
 from wasabi import msg
 
-from .source import Problem, SourceEntity
+from .source import Problem, SourceEntity, as_text
 
 KINDS = ("document", "entity", "relation", "attribute", "note")
 DROPPED = "dropped"
@@ -62,6 +62,7 @@ class Report:
         RAISES (ValueError): Where something is dropped or rewritten and the report is
             strict.
         """
+        problem = Problem(*map(as_text, problem))
         place, kind, fate, reason = problem
         if self._file is not None:
             self._file.write(srsly.json_dumps(problem._asdict()) + "\n")

@@ -20,6 +20,7 @@ OTHER = "Other"
 COMMENT = "Comment"
 SENTENCE = re.compile(r'(\d+)\t"?(.*?)"?\s*')
 MENTIONS = re.compile(r"(.*)<e1>(.*)</e1>(.*)<e2>(.*)</e2>(.*)")
+MARK = re.compile(r"</?e[12]>")
 LABEL = re.compile(r"([\w-]+)\((e[12]),(e[12])\)")
 
 Line = Tuple[str, str]
@@ -67,8 +68,9 @@ def _as_source(
 ) -> Union[SourceDoc, Problem]:
     number, sentence = SENTENCE.fullmatch(line).groups()
     parts = MENTIONS.fullmatch(sentence)
-    if not parts:
-        reason = "expected a sentence with <e1> and <e2> marked"
+    text = "".join(parts.groups()) if parts else sentence
+    if not parts or MARK.search(text):
+        reason = "expected a sentence with <e1> and <e2> marked, each once"
         return Problem(place, "document", DROPPED, reason)
     entities = []
     for id, i in (("e1", 2), ("e2", 4)):
@@ -83,7 +85,6 @@ def _as_source(
     elif label not in (OTHER, None):
         reason = f"no label with its direction in the line below: {label!r}"
         problems.append(Problem(place, "relation", DROPPED, reason))
-    text = "".join(parts.groups())
     return SourceDoc(
         number,
         place,

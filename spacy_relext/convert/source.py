@@ -1,5 +1,6 @@
 """What a file of annotations says, before any tokenizer has seen it."""
 
+import re
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
@@ -8,6 +9,9 @@ from spacy.tokens import Doc
 
 Attribute = Tuple[str, Any]
 Bounds = Tuple[int, int]
+
+# What Python makes of bytes of a file name that are no UTF-8.
+SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 class Problem(NamedTuple):
@@ -55,6 +59,8 @@ class SourceEntity:
         _check_types(self, int, "start", "end")
         _check_types(self, str, "label", "kb_id")
         _check_types(self, (str, type(None)), "text")
+        if not all(isinstance(name, str) for name, _ in self.attributes):
+            raise TypeError(f"'attributes' have no names: {self.attributes!r}")
 
 
 @dataclass(frozen=True)
@@ -90,10 +96,12 @@ class SourceRelation:
         _check_types(self, str, "label")
         _check_types(self, (int, float), "score")
         _check_types(self, bool, "symmetric")
-        if not all(isinstance(char, int) for char in chain.from_iterable(self.evidence)):
-            raise TypeError(f"'evidence' is not of integers: {self.evidence!r}")
-        if not all(isinstance(char, int) for char in self.sentence or ()):
-            raise TypeError(f"'sentence' is not of integers: {self.sentence!r}")
+        for name, chars in (
+            ("evidence", chain.from_iterable(self.evidence)),
+            ("sentence", self.sentence or ()),
+        ):
+            if not all(is_int(char) for char in chars):
+                raise TypeError(f"{name!r} is not of integers: {getattr(self, name)!r}")
 
 
 @dataclass(frozen=True)
@@ -143,9 +151,27 @@ def _check_types(found: Any, type_: Union[type, Tuple], *names: str) -> None:
     """
     for name in names:
         value = getattr(found, name)
-        # Python takes truth for a number.
-        if not isinstance(value, type_) or (type_ is int and isinstance(value, bool)):
+        if not (is_int(value) if type_ is int else isinstance(value, type_)):
             raise TypeError(f"{name!r} is of type {type(value).__name__}: {value!r}")
+
+
+def is_int(value: Any) -> bool:
+    """Whether a value is a whole number. Python takes truth for one, too.
+
+    value (Any): The value.
+    RETURNS (bool): Whether it is.
+    """
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def as_text(said: str) -> str:
+    """What may hold the name of a file, as text that can be written anywhere.
+
+    said (str): What is said.
+    RETURNS (str): The same, with a replacement character for each byte of a name that is
+        no UTF-8.
+    """
+    return SURROGATE.sub("\ufffd", said)
 
 
 def as_offset(value: Any) -> int:

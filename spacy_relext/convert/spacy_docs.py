@@ -38,7 +38,7 @@ from ..user_data import (
 )
 from .corpus_writer import CorpusWriter
 from .files import walk
-from .read import Head, build_each
+from .read import MALFORMED, Head, build_each, tell_malformed
 from .report import DROPPED
 from .source import (
     Attribute,
@@ -47,6 +47,7 @@ from .source import (
     SourceDoc,
     SourceEntity,
     SourceRelation,
+    is_int,
 )
 
 SUFFIXES = (".spacy",)
@@ -75,7 +76,8 @@ def read_spacy(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
     """Read docs.
 
     path (Path): A .spacy file, or a folder of them.
-    YIELDS (Union[SourceDoc, Problem]): The docs as annotated, and files that are none.
+    YIELDS (Union[SourceDoc, Problem]): The docs as annotated; files that are none, and docs
+        whose user data are not what was stored.
     """
     for file in walk(path, SUFFIXES):
         try:
@@ -86,7 +88,13 @@ def read_spacy(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
         # One a file, or the words of all would pile up in it.
         vocab = Vocab(lex_attr_getters=LEX_ATTRS)
         for number, doc in enumerate(docs.get_docs(vocab), 1):
-            yield _as_source(doc, f"{file}:{number}")
+            place = f"{file}:{number}"
+            try:
+                source: Union[SourceDoc, Problem] = _as_source(doc, place)
+            except MALFORMED as error:
+                reason = f"its user data are malformed: {tell_malformed(error)}"
+                source = Problem(place, "document", DROPPED, reason)
+            yield source
 
 
 def get_entity_groups(doc: Doc) -> List[str]:
@@ -264,7 +272,13 @@ def _list_others(
 
     def read_item(item: Any) -> List[Found]:
         item = item if isinstance(item, dict) else vars(item)
-        return [(ents[item["dep"]], ents[item["dest"]], item["relation"], 1.0)]
+        positions = item["dep"], item["dest"]
+        for position in positions:
+            # A negative one would count from the end.
+            if not is_int(position) or not 0 <= position < len(ents):
+                raise ValueError(f"there is no entity {position!r}, but {len(ents)}")
+        head, tail = (ents[position] for position in positions)
+        return [(head, tail, item["relation"], 1.0)]
 
     def read_positions(item: Any) -> List[Found]:
         ends = (tuple(item[f"{end}_pos"]) for end in ("head", "tail"))

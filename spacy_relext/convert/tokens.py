@@ -1,5 +1,6 @@
 """Documents of formats that count in tokens."""
 
+from itertools import chain
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from .report import DROPPED
@@ -9,8 +10,24 @@ from .source import (
     SourceDoc,
     SourceEntity,
     SourceRelation,
+    is_int,
     join_words,
 )
+
+
+def join_sentences(sentences: Sequence[Any]) -> List[Any]:
+    """The tokens of a document.
+
+    sentences (Sequence[Any]): The tokens of each of its sentences, as the file has them.
+    RETURNS (List[Any]): All of them.
+    RAISES (TypeError): Where a sentence is no list.
+    """
+    for i, sentence in enumerate(sentences):
+        # A string has characters, which are none, and a dict has keys.
+        if not isinstance(sentence, list):
+            found = str(sentence)[:60]
+            raise TypeError(f"sentence {i} is no list of strings: {found!r}")
+    return list(chain.from_iterable(sentences))
 
 
 class TokenDoc:
@@ -116,6 +133,8 @@ class TokenDoc:
         """Why a mention can't be where it is said to be, "" where it can."""
         n_words = len(self.words)
         said = f"tokens {start}–{end}, end {'included' if end_included else 'excluded'},"
+        if not is_int(start) or not is_int(end):
+            return f"tokens {start!r}–{end!r} are no whole numbers"
         if start > end:
             return f"{said} are none: its end comes before its start"
         if start == end and not end_included:

@@ -13,6 +13,7 @@ from spacy_relext import get_relations
 from spacy_relext.cli.convert import convert
 from spacy_relext.convert.corpus_writer import CorpusWriter
 from spacy_relext.corpus import create_entity_corpus
+from spacy_relext.user_data import SOURCE_KEY
 
 ANN = "T1\tPERSON 0 4\tMira\nT2\tPLACE 14 18\tTarn\nR1\tBORN_IN Arg1:T1 Arg2:T2\n"
 TEXT = "Mira was born Tarn-side."
@@ -113,6 +114,30 @@ def test_dropped(folder, tmp_path):
     assert [problem["kind"] for problem in problems] == ["entity", "relation"]
     result = relext_convert(folder, out, "--strict")
     assert result.exit_code == 1 and "3.ann:2: entity dropped" in result.output
+
+
+@pytest.mark.parametrize("to", ["spacy", "jsonl", "brat"])
+def test_name_that_is_no_utf8(to, folder, tmp_path):
+    """Neither the document nor what is told of it is lost, nor any other."""
+    for suffix, content in ((".txt", TEXT), (".ann", f"{ANN}{ANN}X\n")):
+        path = os.fsencode(folder) + b"/caf\xe9" + suffix.encode()
+        try:
+            Path(os.fsdecode(path)).write_text(content)
+        except OSError:
+            pytest.skip("needs a file system that takes any bytes as a name")
+    out, report = tmp_path / ("out" if to == "brat" else f"out.{to}"), tmp_path / "report"
+    result = relext_convert(folder, out, "--to", to, "--report", report)
+    assert result.exit_code == 0, result.output
+    place = f"{folder / 'caf'}\ufffd.ann"
+    places = {x["place"] for x in srsly.read_jsonl(report)}
+    assert places == {f"{place}:{line}" for line in (4, 5, 6, 7)}
+    assert f"{place}:4: its id 'T1' is that of '{place}:1' too" in result.output
+    if to == "spacy":
+        assert [x.user_data[SOURCE_KEY][0] for x in read(out)][-1] == "caf\ufffd"
+    elif to == "jsonl":
+        assert [x["source"] for x in srsly.read_jsonl(out)][-1] == "caf\ufffd"
+    else:
+        assert (out / "caf.txt").read_text() == TEXT
 
 
 def test_documents_add_up(tmp_path):

@@ -98,6 +98,27 @@ def test_equivalence_of_several(tmp_path):
     assert report.changed["relation", "made a chain"] == 1
 
 
+def test_equivalence_of_events(tmp_path):
+    write(tmp_path, ANN + "*\tAlike E1 T3\n*\tAlike T4 E1\n")
+    [doc], report = convert(tmp_path)
+    found = {x for x in triples(doc) if x[1] == "Alike"}
+    assert found == {("opened", "Alike", "a mill"), ("Tarn", "Alike", "opened")}
+    assert not report.dropped["relation"]
+
+
+def test_what_is_no_argument_is_told(tmp_path):
+    """It takes no other with it."""
+    ann = ANN.replace(" Founder2:T2", " Founder2;T2 Site T4").replace(":T5", ":T5 Arg3")
+    write(tmp_path, ann)
+    [doc], report = convert(tmp_path)
+    assert {x[1:] for x in triples(doc)} > {("LOCATED_IN", "Tarn"), ("What", "a mill")}
+    assert report.read["note"] == report.dropped["note"] == 3
+    told = [x for _, places in report.sorts() for x in places]
+    for line, what in ((8, "Arg3"), (9, "Founder2;T2 Site T4")):
+        place = tmp_path / f"one.ann:{line}"
+        assert f"{place}: no argument, as in role:id: {what!r}" in told
+
+
 def test_events_of_events(tmp_path):
     ann = "T1\tSay 5 8\tand\nT2\tOpen 18 24\topened\nE1\tSay:T1 What:E2\nE2\tOpen:T2\n"
     write(tmp_path, ann)
@@ -128,8 +149,11 @@ def test_line_breaks_within_an_entity(tmp_path):
     [
         ("T9\tPERSON 4\tx", "entity", "no label and offsets: 'PERSON 4'"),
         ("R9\tKNOWS Arg1:T1", "relation", "no label and two arguments: 'KNOWS Arg1:T1'"),
+        ("R9\tKNOWS Arg1:T1 Arg1:T2", "relation", "no label and two arguments: 'KNOWS Ar"),
+        ("R9\tX Arg1:T1 Arg1:T2 Arg2:T4", "relation", "no label and two arguments: 'X Ar"),
         ("R9\tKNOWS Arg1:T1 Arg2:T77", "relation", "no entity 'T77', or it was dropped"),
         ("*\tSame T1", "relation", "no label and two members: 'Same T1'"),
+        ("E1\tOpening", "relation", "no event with a trigger: 'Opening'"),
         ("E9\tOpening", "relation", "no event with a trigger: 'Opening'"),
         ("A9\tNegated", "attribute", "no name and entity: 'Negated'"),
         ("A9\tNegated T77", "attribute", "'Negated' is of 'T77', which is no entity"),

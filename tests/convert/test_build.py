@@ -14,7 +14,7 @@ from spacy_relext.convert.source import (
     SourceRelation,
     join_words,
 )
-from spacy_relext.user_data import SOURCE_KEY
+from spacy_relext.user_data import SENTENCES_KEY, SOURCE_KEY
 
 NLP = spacy.blank("en")
 TEXT = "Ada Lovelace met Babbage in London.\nShe wrote to him."
@@ -147,6 +147,7 @@ def test_end_included():
     "label, score, reason",
     [
         ("", 1.0, "it has no label"),
+        (" \t", 1.0, "it has no label"),
         ("MET", 1.5, "its score 1.5 is not between 0 and 1"),
         ("MET", float("nan"), "its score nan is not between 0 and 1"),
     ],
@@ -155,6 +156,13 @@ def test_relation_that_no_doc_takes(label, score, reason):
     wrong = SourceRelation("1", "2", label, "a:R", score)
     [doc], report = build([entity("1", "Ada Lovelace"), entity("2", "Babbage")], [wrong])
     assert not get_relations(doc) and told(report) == [f"a:R: {reason}"]
+
+
+@pytest.mark.parametrize("label", ["", " ", "\u00a0\n"])
+def test_entity_without_a_label(label):
+    [doc], report = build([entity("1", "Ada Lovelace", label), entity("2", "Babbage")])
+    assert [ent.text for ent in doc.ents] == ["Babbage"]
+    assert told(report) == ["a:1: it has no label"]
 
 
 def test_evidence_and_mentions_that_are_not_there():
@@ -169,6 +177,23 @@ def test_evidence_and_mentions_that_are_not_there():
     assert report.changed["relation", "aligned"] == 1
     assert "a:R: its evidence, 0–10, becomes whole tokens, 0–12" in told(report)
     assert "a:R: a mention of a relation: no entity '9', or it was dropped" in told(report)
+
+
+@pytest.mark.parametrize("bounds", [(0, 10**30), (12, 4), (-7, 10), (35, 36), (50, 54)])
+def test_sentence_that_is_not_there_takes_no_relation_along(bounds):
+    link = SourceRelation("1", "2", "MET", "a:R", sentence=bounds)
+    [doc], report = build([entity("1", "Ada Lovelace"), entity("2", "Babbage")], [link])
+    assert len(get_relations(doc)) == 1 and SENTENCES_KEY not in doc.user_data
+    there = "–".join(map(str, bounds))
+    assert told(report) == [f"a:R: sentence of a relation: there is no text at {there}"]
+
+
+@pytest.mark.parametrize("end", [True, "9", 9.0, None])
+def test_bounds_of_what_tells_of_a_relation_are_whole_numbers(end):
+    with pytest.raises(TypeError, match="'evidence' is not of integers"):
+        SourceRelation("1", "2", "MET", "a:R", evidence=((0, end),))
+    with pytest.raises(TypeError, match="'sentence' is not of integers"):
+        SourceRelation("1", "2", "MET", "a:R", sentence=(0, end))
 
 
 def test_whitespace_around_an_entity():

@@ -14,7 +14,14 @@ from spacy_relext.convert import FORMATS, TARGETS, guess_format
 from spacy_relext.convert.build import Options
 from spacy_relext.convert.json_values import iter_json
 from spacy_relext.convert.source import Problem
-from spacy_relext.user_data import ATTRIBUTES_KEY, SOURCE_KEY, has_relations
+from spacy_relext.user_data import (
+    ATTRIBUTES_KEY,
+    SENTENCES_KEY,
+    SOURCE_KEY,
+    SYMMETRIC_KEY,
+    USER_DATA_KEY,
+    has_relations,
+)
 
 WORDS = ["Ada", "Byron", "wrote", "to", "Babbage", "."]
 TEXT = "Ada Byron wrote to Babbage ."
@@ -331,6 +338,9 @@ def test_relations_that_others_left_in_docs(user_data, tmp_path):
         (3, 0),
         ({"a": 1}, 0),
         ([{"head": 1}, {"dep": 0, "dest": 1, "relation": "wrote_to"}], 1),
+        ([{"dep": -1, "dest": 0, "relation": "wrote_to"}], 0),
+        ([{"dep": 0, "dest": True, "relation": "wrote_to"}], 0),
+        ([{"dep": 0, "dest": 2, "relation": "wrote_to"}], 0),
         ({(0, 1): 3, (0, 4): {"wrote_to": 1.0, "knows": 0.9}}, 2),
     ],
 )
@@ -340,6 +350,37 @@ def test_unknown_relations_in_docs_are_told(relations, n_good, tmp_path):
     report = convert(path, tmp_path / "output.spacy")
     assert report.dropped["relation"] == 1
     assert report.written["relation"] == n_good
+
+
+MENTIONS = [0, 9, "PERSON", ""], [19, 26, "PERSON", ""]
+
+
+@pytest.mark.parametrize(
+    "key, bad",
+    [
+        (USER_DATA_KEY, "x"),
+        (USER_DATA_KEY, [["x"]]),
+        (USER_DATA_KEY, [["wrote_to", "x", *MENTIONS]]),
+        (USER_DATA_KEY, [["wrote_to", 1.0, [0, 2**40, "", ""], MENTIONS[1]]]),
+        (USER_DATA_KEY, [["wrote_to", 1.0, *MENTIONS, {"head_mentions": 3}]]),
+        (SOURCE_KEY, None),
+        (SOURCE_KEY, {}),
+        (ATTRIBUTES_KEY, [["x"]]),
+        (ATTRIBUTES_KEY, [[0, 9, "PERSON", None, True]]),
+        (SENTENCES_KEY, [0]),
+        (SYMMETRIC_KEY, True),
+    ],
+)
+@pytest.mark.parametrize("to", ["spacy", "brat"])
+def test_malformed_user_data_take_no_other_doc_with_them(key, bad, to, tmp_path):
+    docs = [make_doc() for _ in range(3)]
+    docs[1].user_data[key] = bad
+    path = tmp_path / "input.spacy"
+    DocBin(docs=docs, store_user_data=True).to_disk(path)
+    report = convert(path, tmp_path / f"output{FORMATS[to].suffix}", to=to)
+    assert report.written["document"] == 2 and report.dropped["document"] == 1
+    ((_, (told,)),) = [x for x in report.sorts() if x[0][0] == "document"]
+    assert told.startswith(f"{path}:2: its user data are malformed: ")
 
 
 def test_files_that_are_no_docs_are_told(tmp_path):
@@ -637,6 +678,19 @@ def test_evidence_that_is_not_there_takes_no_relation_along(tmp_path):
     assert report.written["relation"] == 1 and report.dropped["note"] == 1
     (doc,) = load(tmp_path / "output.spacy")
     assert [len(found.evidence) for found in get_relations(doc)] == [1]
+
+
+@pytest.mark.parametrize("to", ["spacy", "jsonl"])
+def test_sentence_that_is_not_there_is_told(to, tmp_path):
+    """Whoever reads what is written wants all sentences within the text."""
+    path, target = tmp_path / "input.json", tmp_path / f"output.{to}"
+    (relation,) = EXTRACTED["relations"]
+    relation = {**relation, "sentence": {"start": 0, "end": 10**30}}
+    path.write_text(json.dumps({**EXTRACTED, "relations": [relation]}), encoding="utf8")
+    report = convert(path, target, to=to)
+    ((_, (told,)),) = report.sorts()
+    assert told.startswith(f"{path}:1: sentence of a relation: there is no text at")
+    convert(target, tmp_path / "back.spacy", strict=True)
 
 
 @pytest.mark.parametrize("there", ["a.spacy", "a.jsonl"])
@@ -1160,13 +1214,18 @@ PARTS = {
 }
 
 
+def copy_until(record: Any, way: List[Any]) -> Tuple[Any, Any]:
+    """A copy of a record, and the part of it that the way leads to."""
+    part = record = json.loads(json.dumps(record))
+    for key in way:
+        part = part[key]
+    return record, part
+
+
 def malform(record: Any, path: List[Any]) -> Any:
     """A record of which one part is bare."""
-    record = json.loads(json.dumps(record))
     *way, last = path
-    holder = record
-    for key in way:
-        holder = holder[key]
+    record, holder = copy_until(record, way)
     if isinstance(holder[last], list):
         holder[last] = [3]
     else:
@@ -1174,6 +1233,27 @@ def malform(record: Any, path: List[Any]) -> Any:
         kind = {"type": holder[last].get("type")}
         holder[last] = kind if kind["type"] in ("labels", "relation") else {}
     return record
+
+
+@pytest.mark.parametrize(
+    "name, key, kind",
+    [
+        ("docred", "vertexSet", "entity"),
+        ("dygie", "ner", "entity"),
+        ("dygie", "relations", "relation"),
+        ("dygie", "events", "relation"),
+    ],
+)
+@pytest.mark.parametrize("bad", [None, 3, {"name": "Ada"}, "Ada"])
+def test_what_is_no_list_takes_no_other_with_it(name, key, kind, bad, tmp_path):
+    """Of the mentions of an entity, or of what stands in a sentence."""
+    record = {**RECORDS[name], key: [*RECORDS[name].get(key, []), bad]}
+    path = tmp_path / "input.json"
+    path.write_text(json.dumps(record), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy", format=name)
+    assert report.dropped == {kind: 1} and report.written["relation"] == 1
+    ((_, (told,)),) = report.sorts()
+    assert told.startswith(f"{path}:1: there is no list of index")
 
 
 @pytest.mark.parametrize("name", [name for name in PARTS if name != "knowledgenet"])
@@ -1384,6 +1464,37 @@ def test_passage_annotated_for_no_property_is_not_annotated(
     assert has_relations(load(tmp_path / "output.spacy")[0]) is annotated
 
 
+@pytest.mark.parametrize("properties", [None, ["wrote_to"]])
+def test_passage_whose_relations_are_null_is_not_annotated(properties, tmp_path):
+    """As in any other format."""
+    flat = {**KNOWLEDGENET, "relations": None, "annotated_properties": properties}
+    named = [{"propertyId": "7", "propertyName": x} for x in properties or ()]
+    passage = {"passageStart": 0, "passageText": TEXT, "facts": None}
+    passage["exhaustivelyAnnotatedProperties"] = named
+    lines = [flat, {"documentText": TEXT, "passages": [passage]}]
+    path = tmp_path / "input.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf8")
+    convert(path, tmp_path / "output.spacy", format="knowledgenet")
+    docs = load(tmp_path / "output.spacy")
+    assert list(map(has_relations, docs)) == [False, False]
+
+
+@pytest.mark.parametrize(
+    "bounds, n_told",
+    [([(0, 9), (0, 9)], 1), ([(0, 19), (10, 28)], 0), ([(0, 9), (0, 28)], 0), ([], 1)],
+)
+@pytest.mark.parametrize("bad", [True, -9, "x", 1.5, 10**30])
+def test_text_outside_of_passages_is_told(bounds, n_told, bad, tmp_path):
+    """Also where passages overlap. One that begins nowhere has none."""
+    passages = [{"passageStart": i, "passageText": TEXT[i:end]} for i, end in bounds]
+    record = {"documentText": TEXT, "passages": passages or [{}]}
+    record["passages"].append({"passageStart": bad, "passageText": TEXT})
+    path = tmp_path / "input.json"
+    path.write_text(json.dumps(record), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy", format="knowledgenet")
+    assert report.dropped["note"] == n_told
+
+
 @pytest.mark.parametrize(
     "name, change, reason",
     [
@@ -1402,6 +1513,57 @@ def test_wrong_tokens(name, change, reason, tmp_path):
     report = convert(path, tmp_path / "output.spacy", format=name)
     assert report.dropped["entity"] == report.dropped["relation"] == 1
     assert any(reason in x for _, xs in report.sorts() for x in xs)
+
+
+@pytest.mark.parametrize(
+    "name, path, kind",
+    [
+        ("spert", ["entities", 1, "start"], "entity"),
+        ("spert", ["entities", 1, "end"], "entity"),
+        ("tacred", ["obj_start"], "entity"),
+        ("docred", ["vertexSet", 1, 0, "sent_id"], "entity"),
+        ("docred", ["vertexSet", 1, 0, "pos", 0], "entity"),
+        ("docred", ["vertexSet", 1, 0, "pos", 1], "entity"),
+        ("docred", ["labels", 0, "evidence", 0], "note"),
+        ("dygie", ["ner", 1, 0, 0], "entity"),
+        ("dygie", ["clusters", 0, 0, 0], "note"),
+        ("fewrel", ["wrote_to", 0, "h", 2, 0, 0], "document"),
+        ("fewrel", ["wrote_to", 0, "t", 2, 0, 0], "document"),
+    ],
+)
+def test_truth_is_no_number_of_a_token(name, path, kind, tmp_path):
+    """Nor is what else is none, whatever Python takes for one."""
+    for bad in (True, False, 1.0, "1", None):
+        record, part = copy_until(RECORDS[name], path[:-1])
+        part[path[-1]] = bad
+        (tmp_path / "input.json").write_text(json.dumps(record), encoding="utf8")
+        report = convert(tmp_path / "input.json", tmp_path / "out.spacy", format=name)
+        assert report.dropped[kind] == 1
+        assert report.written["document"] == (kind != "document")
+
+
+def test_cluster_of_dygie_takes_no_truth_for_a_number(tmp_path):
+    """The entity of token 1 is not in it."""
+    record = {**DYGIE, "ner": [[[1, 1, "X"]], []], "relations": [[], []]}
+    record["clusters"] = [[[True, 1], [2, 3]]]
+    path = tmp_path / "input.json"
+    path.write_text(json.dumps(record), encoding="utf8")
+    convert(path, tmp_path / "output.spacy", format="dygie")
+    (doc,) = load(tmp_path / "output.spacy")
+    assert [span.text for span in doc.spans["coref_clusters_1"]] == ["Ada Byron"]
+    assert [ent.id_ for ent in doc.ents] == [""]
+
+
+@pytest.mark.parametrize("name, key", [("docred", "sents"), ("dygie", "sentences")])
+@pytest.mark.parametrize("bad", ["He wrote.", {"He": 1}, 3, ["He", 3]])
+def test_sentence_that_is_no_list_of_strings_is_told(name, key, bad, tmp_path):
+    path = tmp_path / "input.jsonl"
+    records = [RECORDS[name], {**RECORDS[name], key: [*RECORDS[name][key], bad]}]
+    path.write_text("\n".join(map(json.dumps, records)), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy", format=name)
+    assert report.written["document"] == report.dropped["document"] == 1
+    ((_, (told,)),) = [x for x in report.sorts() if x[0][0] == "document"]
+    assert told.startswith(f"{path}:2: ") and told.count("list of strings") == 1
 
 
 def test_empty_token_is_no_token_of_a_doc(tmp_path):
@@ -1438,6 +1600,19 @@ def test_sentence_of_semeval_without_marks_is_told(tmp_path):
     path.write_text(f'7\t"Ada Byron wrote."\nOther\n\n{SEMEVAL}', encoding="utf8")
     report = convert(path, tmp_path / "output.spacy", format="semeval")
     assert report.written["document"] == report.dropped["document"] == 1
+
+
+@pytest.mark.parametrize("name", ["e1", "e2"])
+@pytest.mark.parametrize("more", ["<{0}>She</{0}> slept.", "<{0}>", "</{0}>"])
+def test_sentence_of_semeval_with_further_marks_is_told(name, more, tmp_path):
+    """Before those that are read, and after them."""
+    path = tmp_path / "input.txt"
+    more = more.format(name)
+    lines = SEMEVAL.replace('"<e1>', f'"{more} <e1>'), SEMEVAL.replace(' ."', f' {more}"')
+    path.write_text("\n".join([*lines, SEMEVAL]), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy", format="semeval")
+    assert report.dropped["document"] == 2
+    assert {doc.text for doc in load(tmp_path / "output.spacy")} == {TEXT}
 
 
 def test_lines_of_another_document_are_told(tmp_path):
@@ -1486,6 +1661,19 @@ def test_relation_of_prodigy_stays_with_its_label(label, tmp_path):
     (back,) = load(tmp_path / "back.spacy")
     (relation,) = get_relations(back)
     assert (relation.head.label_, relation.score) == (label, 0.25)
+
+
+def test_second_abstract_of_pubtator_is_told(tmp_path):
+    """A second title begins a document, as there is nothing else that does."""
+    path = tmp_path / "input.txt"
+    path.write_text(PUBTATOR.replace("12|a|", "12|a|Ada \n12|a|"), encoding="utf8")
+    report = convert(path, tmp_path / "output.spacy")
+    (doc,) = load(tmp_path / "output.spacy")
+    assert doc.text == "Letters Ada " and report.dropped["note"] == 1
+    told = [x for _, places in report.sorts() for x in places]
+    assert f"{path}:3: the document has an abstract already: '12|a|Ada Byron" in str(told)
+    path.write_text("12|t|One\n12|t|Two\n", encoding="utf8")
+    assert convert(path, tmp_path / "output.spacy").written["document"] == 2
 
 
 def test_further_columns_of_pubtator_are_told(tmp_path):
