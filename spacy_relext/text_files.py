@@ -39,7 +39,7 @@ def find_files(
             if empty:
                 yield Fault(path.as_posix(), "no file to read in it")
         elif path.suffix.lower() in READ:
-            yield path
+            yield _check(path)
         else:
             yield Fault(path.as_posix(), f"not read: {READ_ONLY}")
 
@@ -66,12 +66,22 @@ def _search(path: Path, leave_out: Optional[Path]) -> Iterator[Union[Path, Fault
             if file.suffix.lower() not in READ:
                 others[file.suffix or name] += 1
             elif leave_out is None or not _is_same(file, leave_out):
-                yield file
+                yield _check(file)
         if others:
             kinds = ", ".join(f"{kind} ({n})" for kind, n in sorted(others.items()))
             yield Fault(Path(folder).as_posix(), f"not read: {kinds}; {READ_ONLY}")
     for error in errors:
         yield Fault(Path(error.filename).as_posix(), tell_unreadable(error))
+
+
+def _check(path: Path) -> Union[Path, Fault]:
+    """A file that can be told of in the output."""
+    source = path.as_posix()
+    try:
+        source.encode("utf-8")
+    except UnicodeEncodeError:
+        return Fault(source, "not read: its name is no UTF-8, give it another")
+    return path
 
 
 def _is_same(path: Path, other: Path) -> bool:

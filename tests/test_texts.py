@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -209,6 +210,22 @@ def test_missing_file(folder):
     (folder / "d" / "a.txt").symlink_to(folder / "nowhere")
     (fault,) = read(folder / "d")
     assert "cannot be read" in fault.reason
+
+
+def test_name_that_is_no_text(folder):
+    """It can't be told of in a record. What the file holds is not to blame."""
+    (folder / "d").mkdir()
+    for name in (b"a\xfc.jsonl", b"b\xfc.txt"):
+        try:
+            Path("d", os.fsdecode(name)).write_text('{"text": "One", "id": "x"}')
+        except OSError:
+            pytest.skip("no such names here")
+    good = write(folder, "d/c.txt", "Good")
+    for paths in ([Path("d")], [*sorted(Path("d").glob("*\udcfc*")), good]):
+        *faults, text = read(*paths)
+        assert text.text == "Good" and len(faults) == 2
+        assert all("name is no UTF-8" in fault.reason for fault in faults)
+        assert [fault.source for fault in faults] == ["d/a\udcfc.jsonl", "d/b\udcfc.txt"]
 
 
 @settings(max_examples=60)

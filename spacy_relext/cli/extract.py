@@ -234,7 +234,7 @@ class Annotator:
                 return [self._as_record(*both) for both in zip(texts, docs)]
         except Exception as error:
             if len(texts) == 1:
-                return [{**texts[0]._asdict(), "error": f"{type(error).__name__}: {error}"}]
+                return [{**texts[0]._asdict(), "error": _tell(error)}]
             # One at a time: most are not to blame.
             return [record for text in texts for record in self([text])]
 
@@ -242,6 +242,13 @@ class Annotator:
         if not doc.has_annotation("SENT_START"):
             self.sentencizer(doc)
         return as_record(doc, id=text.id, source=text.source, **self.options)
+
+
+def _tell(error: Exception) -> str:
+    """What is told of an error, in which half a character, as in names of files that are
+    no UTF-8, is written as in Python."""
+    told = f"{type(error).__name__}: {error}"
+    return told.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _count(found: Iterable[Found], silent: bool) -> Tuple[int, int]:

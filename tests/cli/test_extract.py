@@ -308,6 +308,20 @@ def test_every_document_failed(model, texts, tmp_path, fail_on):
     assert not list_failed(output)
 
 
+def test_error_that_is_no_text(model, texts, tmp_path, monkeypatch):
+    """As one that names a file by bytes that are no UTF-8."""
+
+    def fail(doc, **options):
+        raise ValueError("a\udcfc" if "7 times" in doc.text else "b")
+
+    monkeypatch.setattr("spacy_relext.cli.extract.as_record", fail)
+    options = (model, texts, "--output", tmp_path / "out.jsonl")
+    for _ in range(2):
+        assert "failed on every document" in extract(*options).output
+    errors = [record["error"] for record in read(tmp_path / "out.jsonl")]
+    assert len(errors) == N_TEXTS and errors[6:8] == ["ValueError: b", "ValueError: a\\udcfc"]
+
+
 def test_full_disk(model, texts, tmp_path, small_disk):
     """What was written stays, and the same command goes on."""
     output = tmp_path / "out.jsonl"
