@@ -75,8 +75,11 @@ def _search(path: Path, leave_out: Optional[Path]) -> Iterator[Union[Path, Fault
 
 
 def _check(path: Path) -> Union[Path, Fault]:
-    """A file that can be told of in the output."""
+    """A file that can be read, twice too, and told of in the output."""
     source = path.as_posix()
+    # What is not there, or in a folder that is closed, is told by what reads it.
+    if os.path.exists(path) and not os.path.isfile(path):
+        return Fault(source, "not read: no file, but a pipe or a device")
     try:
         source.encode("utf-8")
     except UnicodeEncodeError:

@@ -228,6 +228,18 @@ def test_name_that_is_no_text(folder):
         assert [fault.source for fault in faults] == ["d/a\udcfc.jsonl", "d/b\udcfc.txt"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+@pytest.mark.parametrize("name", ["d", "d/a.txt", "d/b.jsonl"])
+def test_a_pipe_is_no_file(folder, name):
+    """Nobody writes to it, so that to open it would take for ever."""
+    good = write(folder, "d/c.txt", "Good")
+    for pipe in ("d/a.txt", "d/b.jsonl"):
+        os.mkfifo(pipe)
+    *faults, text = read(Path(name), *([] if name == "d" else [good]))
+    assert text.text == "Good" and len(faults) == (2 if name == "d" else 1)
+    assert all("no file, but a pipe" in fault.reason for fault in faults)
+
+
 @settings(max_examples=60)
 @given(st.lists(st.one_of(st.text(), st.binary(), st.none()), max_size=6))
 def test_every_line_is_a_document_or_told(tmp_path_factory, contents):
