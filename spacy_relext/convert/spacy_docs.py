@@ -32,8 +32,8 @@ from ..relation import Relation, get_relations
 from ..user_data import (
     ATTRIBUTES_KEY,
     SENTENCES_KEY,
-    SOURCE_KEY,
     SYMMETRIC_KEY,
+    get_name,
     has_relations,
 )
 from .corpus_writer import CorpusWriter
@@ -213,7 +213,7 @@ def _as_source(doc: Doc, place: str) -> SourceDoc:
     if doc.has_annotation("SENT_START"):
         starts = tuple(sent.start_char for sent in doc.sents)
     return SourceDoc(
-        str(doc.user_data.get(SOURCE_KEY, [place])[0]),
+        get_name(doc, place),
         place,
         doc.text,
         list(entities.values()),
