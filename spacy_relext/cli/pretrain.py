@@ -3,6 +3,7 @@
 import math
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Iterable, Iterator, List, Union
 
 import torch
@@ -101,7 +102,8 @@ def pretrain(
     RETURNS (List[float]): The mean loss of each epoch, not a number where no word was
         masked in it.
     RAISES (ValueError): Where there is no text, the folder has files in it, the learning
-        rate is none, or the encoder cannot guess words.
+        rate is none, or the encoder cannot guess words, or not be loaded.
+    RAISES (OSError): Where there is no such encoder, or the folder can't be written to.
     """
     if not 0 < learn_rate < math.inf:
         raise ValueError(f"--learn-rate must be above 0, and finite, found: {learn_rate}")
@@ -117,6 +119,10 @@ def pretrain(
     n_steps = model.count_steps(windows, max_epochs, batch_size)
     if not silent:
         msg.info(f"{sum(map(len, windows))} word pieces, {len(windows)} windows of text")
+    # To see, before the work begins, that it can be written.
+    output.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=output):
+        pass
     steps = model.train(
         windows, max_epochs=max_epochs, batch_size=batch_size, learn_rate=learn_rate
     )

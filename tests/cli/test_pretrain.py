@@ -102,6 +102,23 @@ def test_what_an_interruption_leaves_is_the_epoch_before(
     assert AutoModel.from_pretrained(tmp_path / "encoder").config.hidden_size == 32
 
 
+def test_output_that_cannot_be_written(tiny_encoder, corpus, tmp_path, monkeypatch):
+    """It is found out before the work begins."""
+    monkeypatch.setattr("spacy_relext.cli.pretrain.MaskedLanguageModel.train", None)
+    result = run(tiny_encoder, corpus, "--output", corpus / "encoder")
+    assert result.exit_code == 1 and "Not a directory" in result.output
+    assert "No encoder pretrained" in result.output
+
+
+def test_full_disk(tiny_encoder, corpus, tmp_path, small_disk):
+    output = tmp_path / "encoder"
+    with small_disk(20_000):
+        result = run(tiny_encoder, corpus, "--output", output, "--max-epochs", 1)
+    assert result.exit_code == 1, result.output
+    told = " ".join(result.output.split())
+    assert f"{output} can't be written: " in told and "File too large" in told
+
+
 def test_the_seed_decides(tiny_encoder, corpus, tmp_path):
     def losses(seed):
         output = tmp_path / "encoder"
