@@ -175,17 +175,7 @@ def as_doc(record: Record, vocab: Vocab) -> Doc:
     pieces = (text[start:end] for start, end in zip(bounds, bounds[1:]))
     words = [word for piece in pieces for word in WORD.findall(piece)]
     doc = Doc(vocab, *get_words_and_spaces(words, text))
-    spans = {
-        entity["id"]: doc.char_span(
-            entity["start"],
-            entity["end"],
-            label=entity["label"],
-            kb_id=entity["kb_id"],
-            # Where an entity begins or ends with a space, there is no token to match.
-            alignment_mode="expand",
-        )
-        for entity in entities
-    }
+    spans = {entity["id"]: _find_span(doc, entity) for entity in entities}
     doc.spans[OVERLAPPING] = list(spans.values())
     doc.ents = filter_spans(spans.values())
     set_relations(
@@ -209,6 +199,16 @@ def as_doc(record: Record, vocab: Vocab) -> Doc:
         ],
     )
     return doc
+
+
+def _find_span(doc: Doc, entity: EntityRecord) -> Span:
+    start, end = entity["start"], entity["end"]
+    # Where an entity begins or ends with a space, there is no token to match.
+    span = doc.char_span(start, end, alignment_mode="expand")
+    if not len(span):
+        # One that is a space, which belongs to the token before it.
+        span = doc.char_span(start - 1, end, alignment_mode="expand")
+    return Span(doc, span.start, span.end, entity["label"], kb_id=entity["kb_id"])
 
 
 def get_mention_ids(relation: RelationRecord, role: str) -> List[int]:

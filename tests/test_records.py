@@ -98,6 +98,32 @@ def test_evidence_survives():
     assert [sent.text for sent in found.evidence] == ["Ada left.", "Bo rose"]
 
 
+@pytest.mark.parametrize(
+    "words, shown",
+    [
+        ([" ", "Ada", "rose"], " "),
+        (["Ada", " ", "rose"], "Ada"),
+        (["Ada", " ", " ", "rose"], " "),
+        (["Ada", "\n", "rose"], "\n"),
+        (["Ada", "rose", " "], "rose"),
+        ([" "], " "),
+    ],
+)
+def test_an_entity_that_is_a_space(words, shown):
+    """Where it has no token of its own it is the word that it stands behind."""
+    doc = Doc(NLP.vocab, words=words, spaces=[False] * len(words))
+    found = [i for i, word in enumerate(words) if word.isspace()][-1]
+    space, other = Span(doc, found, found + 1, "A"), Span(doc, 0, 1, "B")
+    doc.spans["sc"] = [space, other]
+    doc._.relations = [Relation(space, other, "R"), Relation(other, space, "R")]
+    copy = as_doc(as_record(doc, spans_keys=["sc"]), NLP.vocab)
+    assert copy.text == doc.text
+    assert {(rel.head.text, rel.head.label_) for rel in copy._.relations} == {
+        (shown, "A"),
+        (words[0], "B"),
+    }
+
+
 def test_kb_ids_survive():
     doc = NLP("Ada left")
     doc.ents = [Span(doc, 0, 1, "PERSON", kb_id="Q7259")]
