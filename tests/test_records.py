@@ -132,6 +132,26 @@ def test_kb_ids_survive():
     assert as_doc(record, NLP.vocab).ents[0].kb_id_ == "Q7259"
 
 
+def test_what_became_one_since_is_there_once():
+    """As where a component behind the extractor merges tokens, or links entities."""
+    doc = NLP("Ada left New York City")
+    ada, city = Span(doc, 0, 1, "PER"), Span(doc, 2, 5, "GPE")
+    inner = Span(doc, 2, 4, "GPE")
+    doc.spans["sc"] = [ada, inner, city]
+    doc._.relations = [
+        Relation(ada, inner, "LEFT", 0.75),
+        Relation(ada, city, "LEFT", 0.875),
+        Relation(ada, city, "SAW", 0.5, [ada], [inner, city]),
+    ]
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[2:5])
+    doc.spans["linked"] = [Span(doc, 2, 3, "GPE", kb_id="Q60")]
+    record = as_record(doc, spans_keys=["sc", "linked"])
+    assert [x["kb_id"] for x in record["entities"]] == ["", "Q60"]
+    told = [(r["label"], r["score"], r["tail_mentions"]) for r in record["relations"]]
+    assert told == [("LEFT", 0.875, [1]), ("SAW", 0.5, [1])]
+
+
 GOOD = {
     "id": "a",
     "source": "a.txt",
