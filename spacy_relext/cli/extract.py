@@ -146,12 +146,15 @@ def extract(
         raise ValueError("No document in the input")
     output.parent.mkdir(parents=True, exist_ok=True)
     texts = (text for text in read() if isinstance(text, Text))
-    done, failed = 0, set()
+    done, failed, is_new = 0, set(), not output.exists()
     # Also to see, before the work begins, that it can be written.
     with output.open("a+b") as file:
         if not overwrite:
             file.seek(0)
             done, failed, texts = skip_done(file, texts, output, mark)
+    # Or one that is empty would stay where the pipeline can't be loaded.
+    if is_new:
+        output.resolve().unlink()
     again = failed if retry_failed else set()
     n_kept = done - len(again)
     counts = dict(documents=n_kept, continued=n_kept, failed_before=len(failed - again))

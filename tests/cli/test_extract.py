@@ -233,6 +233,29 @@ def test_what_is_there_stays_where_nothing_works(case, message, model, texts, tm
     assert output.read_bytes() == b"what was there\n"
 
 
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("numpy", "The package numpy is no pipeline"),
+        ("typing_extensions", "The package typing_extensions is no pipeline"),
+        ("spacy-transformers", "Its name may have underscores"),
+    ],
+)
+def test_package_that_is_no_pipeline(name, message, texts, tmp_path):
+    result = extract(name, texts, "--output", tmp_path / "out.jsonl")
+    assert result.exit_code == 1 and message in " ".join(result.output.split())
+
+
+def test_nothing_is_left_where_nothing_was_done(texts, tmp_path):
+    """Neither a file, nor another in place of a link."""
+    output, link = tmp_path / "out.jsonl", tmp_path / "link.jsonl"
+    link.symlink_to(output)
+    spacy.blank("en").to_disk(tmp_path / "blank")
+    for path in (output, link):
+        assert extract(tmp_path / "blank", texts, "--output", path).exit_code == 1
+    assert not output.exists() and link.is_symlink()
+
+
 @pytest.fixture
 def fail_on(monkeypatch):
     """Has the pipeline fail on texts that contain any of these."""
