@@ -192,6 +192,14 @@ def test_output_that_is_no_file(records, tmp_path):
     assert device.is_symlink() and not os.path.isfile(device)
 
 
+@pytest.mark.parametrize("score", [0.7999999, 1e-7, 1.0])
+def test_filters_know_the_score_itself(score):
+    """Rounded, one that is just below a bound would pass it."""
+    page = render(make_doc(score), filters=True)
+    told = {float(x.split('"')[0]) for x in page.split('data-score="')[1:]}
+    assert told == {score, 0.4}
+
+
 def test_without_filters_there_is_no_script():
     assert "<script" not in render(make_doc()) and "<form" not in render(make_doc())
 
