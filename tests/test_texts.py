@@ -82,6 +82,18 @@ def test_id_field_that_no_document_has(folder, name, data):
     assert {type(found) for found in read(*paths)} == {Text}
 
 
+def test_output_of_another_run_is_told(folder):
+    """Its texts are those of other files once more, but may be meant."""
+    record = {"model": "x", "id": "y", "source": "z", "text": "One"}
+    lines = [{**record, "entities": [], "relations": []}] * 2 + [record]
+    path = write(folder, "d/a.jsonl", "\n".join(map(json.dumps, lines)))
+    write(folder, "d/b.jsonl", json.dumps(record))
+    *texts, note, last = read(path.parent)
+    assert [text.id for text in (*texts, last)] == ["y"] * 4
+    assert isinstance(note, Note) and note.source == "d/a.jsonl"
+    assert "2 records that `relext extract` wrote" in note.reason
+
+
 @pytest.mark.parametrize("suffix, delimiter", [("csv", ","), ("tsv", "\t"), ("CSV", ",")])
 def test_tables(folder, suffix, delimiter):
     rows = [["id", "text"], ["x", '"One,\r\nand ""two"""'], ["", "Three"], []]

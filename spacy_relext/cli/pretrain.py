@@ -155,7 +155,7 @@ def _read(
     for text in found:
         if isinstance(text, Text):
             yield text.text
-        # Notes are on ids, with which nothing is done.
+        # Notes are on ids and the like, with which nothing is done.
         elif isinstance(text, Fault) and not silent:
             msg.warn(f"{text.source}: {text.reason}")
 
