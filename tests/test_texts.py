@@ -249,7 +249,7 @@ def test_a_pipe_is_no_file(folder, name):
         os.mkfifo(pipe)
     *faults, text = read(Path(name), *([] if name == "d" else [good]))
     assert text.text == "Good" and len(faults) == (2 if name == "d" else 1)
-    assert all("no file, but a pipe" in fault.reason for fault in faults)
+    assert all("no file, but a folder, pipe" in fault.reason for fault in faults)
 
 
 @settings(max_examples=60)

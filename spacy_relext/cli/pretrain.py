@@ -16,6 +16,7 @@ from tqdm import tqdm
 from wasabi import msg
 
 from ..corpus import read_doc_bin
+from ..text_files import check_input
 from ..texts import Fault, Text, read_texts
 from ..transfer.pretraining import MaskedLanguageModel
 from . import relext
@@ -161,7 +162,10 @@ def _read(
 
 
 def _read_corpora(paths: Iterable[Path]) -> Iterator[Union[Text, Fault]]:
-    for path in paths:
+    for path in map(check_input, paths):
+        if isinstance(path, Fault):
+            yield path
+            continue
         try:
             docs = read_doc_bin(path)
         except ValueError as error:

@@ -1,5 +1,6 @@
 import json
 import math
+import os
 import zlib
 
 import pytest
@@ -50,6 +51,18 @@ def test_a_damaged_corpus_is_named_and_left_out(content, tiny_encoder, corpus, t
     assert result.exit_code == 0, result.output
     assert "2 windows" in result.output
     assert "damaged.spacy: no docs of" in " ".join(result.output.split())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_no_corpus(tiny_encoder, corpus, tmp_path):
+    """Nobody writes to it, so that to open it would take for ever."""
+    pipes = [tmp_path / "a.spacy", tmp_path / "b.jsonl"]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    output = tmp_path / "encoder"
+    result = run(tiny_encoder, *pipes, corpus, "-o", output, "--max-epochs", 1)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("not read: no file, but a folder, pipe") == 2
 
 
 def test_a_folder_with_files_in_it_is_left_alone(tiny_encoder, corpus, tmp_path):
