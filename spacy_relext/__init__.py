@@ -1,5 +1,6 @@
 """Relation extraction for spaCy."""
 
+from . import visual
 from .entities import get_entities
 from .pairs import Pairs
 from .relation import Relation, get_relations, set_relations
@@ -14,4 +15,5 @@ __all__ = [
     "has_relations",
     "score_relations",
     "set_relations",
+    "visual",
 ]

@@ -6,8 +6,9 @@ import unicodedata
 from collections import Counter
 from typing import Iterable, Iterator, List, Optional, Sequence
 
-# Classes of letters that go from right to left, and of digits.
-FROM_RIGHT, DIGITS = ("R", "AL"), ("EN", "AN")
+# Classes of letters that go from right to left, of Arabic's own digits, which do so too,
+# and of other digits.
+FROM_RIGHT, ARABIC_DIGIT, DIGIT = ("R", "AL"), "AN", "EN"
 
 
 def is_from_right(text: str) -> bool:
@@ -22,7 +23,8 @@ def is_from_right(text: str) -> bool:
 
 def find_ways(words: Sequence[str], from_right: bool) -> List[bool]:
     """Which words of a line go from right to left. Its first letter tells it of a word;
-    numbers go as the word before them does, and signs as those around them.
+    numbers go as the word before them does, but those of Arabic digits always so, and
+    signs as those around them.
 
     words (Sequence[str]): The words.
     from_right (bool): Whether the line does.
@@ -35,8 +37,10 @@ def find_ways(words: Sequence[str], from_right: bool) -> List[bool]:
         letter = next((kind for kind in kinds if kind in ("L", *FROM_RIGHT)), None)
         if letter is not None:
             last = letter in FROM_RIGHT
-        has_own = letter is not None or not set(kinds).isdisjoint(DIGITS)
-        known.append(last if has_own else None)
+        if letter is None and ARABIC_DIGIT in kinds:
+            known.append(True)
+        else:
+            known.append(last if letter is not None or DIGIT in kinds else None)
     before = _fill(known, from_right)
     after = reversed(list(_fill(reversed(known), from_right)))
     return [one if one == other else from_right for one, other in zip(before, after)]

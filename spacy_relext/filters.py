@@ -67,7 +67,7 @@ def mark(relation: Relation) -> str:
     RETURNS (str): Attributes of an element.
     """
     label = escape(make_writable(relation.label))
-    return f'data-label="{label}" data-score="{relation.score:.4f}"'
+    return f'data-label="{label}" data-score="{relation.score}"'
 
 
 def draw_filters(chips: Mapping[str, str]) -> str:

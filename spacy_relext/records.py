@@ -23,6 +23,7 @@ from spacy.vocab import Vocab
 
 from .entities import as_key, as_stored_key, get_entities
 from .relation import Relation, get_relations, set_relations
+from .user_data import SENTENCES_KEY
 
 # What may stand on a line of its own: a letter of a script without spaces, or all that
 # stands between two spaces.
@@ -120,7 +121,8 @@ def as_record(
         else a group of `doc.spans`.
     symmetric_labels (Collection[str]): Labels of relations without direction.
     RETURNS (Record): The record, its entities in text order, its relations best score
-        first.
+        first. Of two that agree in all but score, sentence and evidence the better one is
+        kept.
     """
     relations = get_relations(doc)
     mentions, ids = get_mentions(doc, relations, spans_keys)
@@ -135,27 +137,53 @@ def as_record(
         }
         for i, span in enumerate(mentions)
     ]
-    found: List[RelationRecord] = [
-        {
-            "head": ids[as_stored_key(relation.head)],
-            "tail": ids[as_stored_key(relation.tail)],
+    found: Dict[Tuple, RelationRecord] = {}
+    for relation in relations:
+        head, tail = ids[as_stored_key(relation.head)], ids[as_stored_key(relation.tail)]
+        heads, tails = (
+            # Mentions may be one since the relations were set.
+            list(dict.fromkeys(ids[as_stored_key(x)] for x in mentions))
+            for mentions in (relation.head_mentions, relation.tail_mentions)
+        )
+        told: RelationRecord = {
+            "head": head,
+            "tail": tail,
             "label": relation.label,
             "score": relation.score,
             "symmetric": relation.label in symmetric_labels,
             "sentence": _get_sentence(doc, relation),
-            "head_mentions": [ids[as_stored_key(x)] for x in relation.head_mentions],
-            "tail_mentions": [ids[as_stored_key(x)] for x in relation.tail_mentions],
+            "head_mentions": heads,
+            "tail_mentions": tails,
             "evidence": [_as_bounds(sent) for sent in relation.evidence],
         }
-        for relation in relations
-    ]
+        key = (head, tail, relation.label, tuple(heads), tuple(tails))
+        found.setdefault(key, told)
     return {
         "id": id,
         "source": source,
         "text": doc.text,
         "entities": entities,
-        "relations": found,
+        "relations": list(found.values()),
     }
+
+
+def find_sentence(doc: Doc, relation: Relation) -> Optional[Tuple[int, int]]:
+    """Where a relation is told, as it was said where the doc was made of. Those of other
+    relations that have its head and tail within them have all of it within them.
+
+    doc (Doc): The doc.
+    relation (Relation): The relation.
+    RETURNS (Optional[Tuple[int, int]]): Start and end in characters, None where it is not
+        known.
+    """
+    first = min(relation.head.start_char, relation.tail.start_char)
+    last = max(relation.head.end_char, relation.tail.end_char)
+    told = [
+        (end - start, start, end)
+        for start, end in doc.user_data.get(SENTENCES_KEY, ())
+        if start <= first and last <= end
+    ]
+    return min(told)[1:] if told else None
 
 
 def as_doc(record: Record, vocab: Vocab) -> Doc:
@@ -175,17 +203,7 @@ def as_doc(record: Record, vocab: Vocab) -> Doc:
     pieces = (text[start:end] for start, end in zip(bounds, bounds[1:]))
     words = [word for piece in pieces for word in WORD.findall(piece)]
     doc = Doc(vocab, *get_words_and_spaces(words, text))
-    spans = {
-        entity["id"]: doc.char_span(
-            entity["start"],
-            entity["end"],
-            label=entity["label"],
-            kb_id=entity["kb_id"],
-            # Where an entity begins or ends with a space, there is no token to match.
-            alignment_mode="expand",
-        )
-        for entity in entities
-    }
+    spans = {entity["id"]: _find_span(doc, entity) for entity in entities}
     doc.spans[OVERLAPPING] = list(spans.values())
     doc.ents = filter_spans(spans.values())
     set_relations(
@@ -209,6 +227,16 @@ def as_doc(record: Record, vocab: Vocab) -> Doc:
         ],
     )
     return doc
+
+
+def _find_span(doc: Doc, entity: EntityRecord) -> Span:
+    start, end = entity["start"], entity["end"]
+    # Where an entity begins or ends with a space, there is no token to match.
+    span = doc.char_span(start, end, alignment_mode="expand")
+    if not len(span):
+        # One that is a space, which belongs to the token before it.
+        span = doc.char_span(start - 1, end, alignment_mode="expand")
+    return Span(doc, span.start, span.end, entity["label"], kb_id=entity["kb_id"])
 
 
 def get_mention_ids(relation: RelationRecord, role: str) -> List[int]:
@@ -291,6 +319,9 @@ def _check_bounds(found: Mapping[str, Any], text: str, what: str) -> None:
 
 
 def _get_sentence(doc: Doc, relation: Relation) -> Dict[str, int]:
+    stored = find_sentence(doc, relation)
+    if stored is not None:
+        return dict(zip(("start", "end"), stored))
     first = min(relation.head.start, relation.tail.start)
     last = max(relation.head.end, relation.tail.end) - 1
     if doc.has_annotation("SENT_START"):

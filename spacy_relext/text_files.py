@@ -39,9 +39,26 @@ def find_files(
             if empty:
                 yield Fault(path.as_posix(), "no file to read in it")
         elif path.suffix.lower() in READ:
-            yield path
+            yield check_input(path)
         else:
             yield Fault(path.as_posix(), f"not read: {READ_ONLY}")
+
+
+def check_input(path: Path) -> Union[Path, Fault]:
+    """Make sure that a file can be read, twice too, and told of in the output.
+
+    path (Path): The file.
+    RETURNS (Union[Path, Fault]): The file, or why it is not read.
+    """
+    source = path.as_posix()
+    # What is not there, or in a folder that is closed, is told by what reads it.
+    if os.path.exists(path) and not os.path.isfile(path):
+        return Fault(source, "not read: no file, but a folder, pipe or device")
+    try:
+        source.encode("utf-8")
+    except UnicodeEncodeError:
+        return Fault(source, "not read: its name is no UTF-8, give it another")
+    return path
 
 
 def tell_unreadable(error: OSError) -> str:
@@ -66,7 +83,7 @@ def _search(path: Path, leave_out: Optional[Path]) -> Iterator[Union[Path, Fault
             if file.suffix.lower() not in READ:
                 others[file.suffix or name] += 1
             elif leave_out is None or not _is_same(file, leave_out):
-                yield file
+                yield check_input(file)
         if others:
             kinds = ", ".join(f"{kind} ({n})" for kind, n in sorted(others.items()))
             yield Fault(Path(folder).as_posix(), f"not read: {kinds}; {READ_ONLY}")

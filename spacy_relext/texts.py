@@ -22,6 +22,9 @@ BOM = "\ufeff"
 
 QUOTING = "Is a quotation mark not closed, or one within a text not doubled?"
 
+# What tells the output of another run from texts.
+RECORD = {"model", "entities", "relations"}
+
 # Longest document, in characters; so many times as many bytes is the longest line of one,
 # with all that stands beside the text. A quotation mark that is never closed, or a file
 # without line breaks, would otherwise take all the rest of a file into memory.
@@ -172,9 +175,8 @@ def _read_lines(path: Path) -> Iterator[Union[Text, Fault]]:
         yield line if isinstance(line, Fault) else Text(source, source, line)
 
 
-def _read_json_lines(
-    path: Path, text_field: str, ids: _Ids
-) -> Iterator[Union[Text, Fault]]:
+def _read_json_lines(path: Path, text_field: str, ids: _Ids) -> Iterator[Found]:
+    n_records = 0
     for source, line in _decode_lines(path):
         if isinstance(line, Fault):
             yield line
@@ -192,7 +194,11 @@ def _read_json_lines(
                 f"no string under {text_field!r}; its fields: {_shorten(_list(found))}",
             )
         else:
+            n_records += RECORD <= found.keys()
             yield Text(ids.get(found, source), source, found[text_field])
+    if n_records:
+        reason = f"{n_records} records that `relext extract` wrote are read as texts"
+        yield Note(path.as_posix(), reason)
 
 
 def _read_table(path: Path, text_field: str, ids: _Ids) -> Iterator[Union[Text, Fault]]:

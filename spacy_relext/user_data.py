@@ -35,6 +35,16 @@ def has_relations(doc: Doc) -> bool:
     return USER_DATA_KEY in doc.user_data
 
 
+def get_name(doc: Doc, default: str = "") -> str:
+    """What the document is called that a doc was converted from.
+
+    doc (Doc): The doc.
+    default (str): What to return for one that was not.
+    RETURNS (str): The name.
+    """
+    return str(doc.user_data.get(SOURCE_KEY, [default])[0])
+
+
 def read_records(doc: Doc) -> List[List[Any]]:
     """The stored relations, not to be changed in place.
 

@@ -27,6 +27,10 @@ def test_which_way_a_text_goes(text, expected):
         # A sign goes with words only where they are on both sides of it.
         ("אב ( Kestrel - Graz ) 11 גד .", True, "RR.....RR"),
         ("( 2020 )", True, "RRR"),
+        # Digits of Arabic go from the right, also after a letter that does not.
+        ("abc ١٢ سلام ٣٤٥ 12 .", False, ".RRRR."),
+        ("سلام abc ٣٤٥ , 12", True, "R.RR."),
+        ("١٢ 34 ٣٤٥", False, "R.R"),
         ("", True, ""),
     ],
 )

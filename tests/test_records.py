@@ -98,12 +98,58 @@ def test_evidence_survives():
     assert [sent.text for sent in found.evidence] == ["Ada left.", "Bo rose"]
 
 
+@pytest.mark.parametrize(
+    "words, shown",
+    [
+        ([" ", "Ada", "rose"], " "),
+        (["Ada", " ", "rose"], "Ada"),
+        (["Ada", " ", " ", "rose"], " "),
+        (["Ada", "\n", "rose"], "\n"),
+        (["Ada", "rose", " "], "rose"),
+        ([" "], " "),
+    ],
+)
+def test_an_entity_that_is_a_space(words, shown):
+    """Where it has no token of its own it is the word that it stands behind."""
+    doc = Doc(NLP.vocab, words=words, spaces=[False] * len(words))
+    found = [i for i, word in enumerate(words) if word.isspace()][-1]
+    space, other = Span(doc, found, found + 1, "A"), Span(doc, 0, 1, "B")
+    doc.spans["sc"] = [space, other]
+    doc._.relations = [Relation(space, other, "R"), Relation(other, space, "R")]
+    copy = as_doc(as_record(doc, spans_keys=["sc"]), NLP.vocab)
+    assert copy.text == doc.text
+    assert {(rel.head.text, rel.head.label_) for rel in copy._.relations} == {
+        (shown, "A"),
+        (words[0], "B"),
+    }
+
+
 def test_kb_ids_survive():
     doc = NLP("Ada left")
     doc.ents = [Span(doc, 0, 1, "PERSON", kb_id="Q7259")]
     record = as_record(doc)
     assert record["entities"][0]["kb_id"] == "Q7259"
     assert as_doc(record, NLP.vocab).ents[0].kb_id_ == "Q7259"
+
+
+def test_what_became_one_since_is_there_once():
+    """As where a component behind the extractor merges tokens, or links entities."""
+    doc = NLP("Ada left New York City")
+    ada, city = Span(doc, 0, 1, "PER"), Span(doc, 2, 5, "GPE")
+    inner = Span(doc, 2, 4, "GPE")
+    doc.spans["sc"] = [ada, inner, city]
+    doc._.relations = [
+        Relation(ada, inner, "LEFT", 0.75),
+        Relation(ada, city, "LEFT", 0.875),
+        Relation(ada, city, "SAW", 0.5, [ada], [inner, city]),
+    ]
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[2:5])
+    doc.spans["linked"] = [Span(doc, 2, 3, "GPE", kb_id="Q60")]
+    record = as_record(doc, spans_keys=["sc", "linked"])
+    assert [x["kb_id"] for x in record["entities"]] == ["", "Q60"]
+    told = [(r["label"], r["score"], r["tail_mentions"]) for r in record["relations"]]
+    assert told == [("LEFT", 0.875, [1]), ("SAW", 0.5, [1])]
 
 
 GOOD = {

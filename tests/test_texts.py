@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -79,6 +80,18 @@ def test_id_field_that_no_document_has(folder, name, data):
     assert [text.id for text in read(*paths)] == ["x", "y", "b.txt"]
     write(folder, name, data.replace("id", "of"))
     assert {type(found) for found in read(*paths)} == {Text}
+
+
+def test_output_of_another_run_is_told(folder):
+    """Its texts are those of other files once more, but may be meant."""
+    record = {"model": "x", "id": "y", "source": "z", "text": "One"}
+    lines = [{**record, "entities": [], "relations": []}] * 2 + [record]
+    path = write(folder, "d/a.jsonl", "\n".join(map(json.dumps, lines)))
+    write(folder, "d/b.jsonl", json.dumps(record))
+    *texts, note, last = read(path.parent)
+    assert [text.id for text in (*texts, last)] == ["y"] * 4
+    assert isinstance(note, Note) and note.source == "d/a.jsonl"
+    assert "2 records that `relext extract` wrote" in note.reason
 
 
 @pytest.mark.parametrize("suffix, delimiter", [("csv", ","), ("tsv", "\t"), ("CSV", ",")])
@@ -209,6 +222,34 @@ def test_missing_file(folder):
     (folder / "d" / "a.txt").symlink_to(folder / "nowhere")
     (fault,) = read(folder / "d")
     assert "cannot be read" in fault.reason
+
+
+def test_name_that_is_no_text(folder):
+    """It can't be told of in a record. What the file holds is not to blame."""
+    (folder / "d").mkdir()
+    for name in (b"a\xfc.jsonl", b"b\xfc.txt"):
+        try:
+            Path("d", os.fsdecode(name)).write_text('{"text": "One", "id": "x"}')
+        except OSError:
+            pytest.skip("no such names here")
+    good = write(folder, "d/c.txt", "Good")
+    for paths in ([Path("d")], [*sorted(Path("d").glob("*\udcfc*")), good]):
+        *faults, text = read(*paths)
+        assert text.text == "Good" and len(faults) == 2
+        assert all("name is no UTF-8" in fault.reason for fault in faults)
+        assert [fault.source for fault in faults] == ["d/a\udcfc.jsonl", "d/b\udcfc.txt"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+@pytest.mark.parametrize("name", ["d", "d/a.txt", "d/b.jsonl"])
+def test_a_pipe_is_no_file(folder, name):
+    """Nobody writes to it, so that to open it would take for ever."""
+    good = write(folder, "d/c.txt", "Good")
+    for pipe in ("d/a.txt", "d/b.jsonl"):
+        os.mkfifo(pipe)
+    *faults, text = read(Path(name), *([] if name == "d" else [good]))
+    assert text.text == "Good" and len(faults) == (2 if name == "d" else 1)
+    assert all("no file, but a folder, pipe" in fault.reason for fault in faults)
 
 
 @settings(max_examples=60)

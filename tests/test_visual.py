@@ -12,6 +12,7 @@ from spacy_relext.layout import place_rows, stack
 from spacy_relext.visual import CORNER, render
 
 from .browser import DARK, browse, needs_chromium
+from .processes import run_python
 
 HTML, SVG = "{http://www.w3.org/1999/xhtml}", "{http://www.w3.org/2000/svg}"
 
@@ -61,6 +62,12 @@ def test_shows_every_entity_and_relation(doc):
         "Acme → BASED_IN → Oslo, score 0.800",
         "Ada Low → FOUNDED → Acme, score 0.900",
     ]
+
+
+def test_named_as_the_readme_has_it():
+    code = "import spacy_relext; print(spacy_relext.visual.render([])[:15])"
+    done = run_python("-c", code, timeout=120)
+    assert done.stdout == "<!DOCTYPE html>\n", done.stderr
 
 
 def test_loads_nothing(doc):

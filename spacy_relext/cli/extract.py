@@ -146,12 +146,15 @@ def extract(
         raise ValueError("No document in the input")
     output.parent.mkdir(parents=True, exist_ok=True)
     texts = (text for text in read() if isinstance(text, Text))
-    done, failed = 0, set()
+    done, failed, is_new = 0, set(), not output.exists()
     # Also to see, before the work begins, that it can be written.
     with output.open("a+b") as file:
         if not overwrite:
             file.seek(0)
             done, failed, texts = skip_done(file, texts, output, mark)
+    # Or one that is empty would stay where the pipeline can't be loaded.
+    if is_new:
+        output.resolve().unlink()
     again = failed if retry_failed else set()
     n_kept = done - len(again)
     counts = dict(documents=n_kept, continued=n_kept, failed_before=len(failed - again))
@@ -234,7 +237,7 @@ class Annotator:
                 return [self._as_record(*both) for both in zip(texts, docs)]
         except Exception as error:
             if len(texts) == 1:
-                return [{**texts[0]._asdict(), "error": f"{type(error).__name__}: {error}"}]
+                return [{**texts[0]._asdict(), "error": _tell(error)}]
             # One at a time: most are not to blame.
             return [record for text in texts for record in self([text])]
 
@@ -242,6 +245,13 @@ class Annotator:
         if not doc.has_annotation("SENT_START"):
             self.sentencizer(doc)
         return as_record(doc, id=text.id, source=text.source, **self.options)
+
+
+def _tell(error: Exception) -> str:
+    """What is told of an error, in which half a character, as in names of files that are
+    no UTF-8, is written as in Python."""
+    told = f"{type(error).__name__}: {error}"
+    return told.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _count(found: Iterable[Found], silent: bool) -> Tuple[int, int]:

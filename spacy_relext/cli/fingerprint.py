@@ -40,9 +40,24 @@ def find_folder(model: str) -> Path:
     RAISES (OSError): Where there is no such pipeline.
     """
     # In the order in which spaCy looks for it.
-    folder = util.get_package_path(model) if util.is_package(model) else Path(model)
-    if not folder.is_dir():
+    if util.is_package(model):
+        return _find_package(model)
+    if not Path(model).is_dir():
         raise OSError(Errors.E050.format(name=model))
+    return Path(model)
+
+
+def _find_package(model: str) -> Path:
+    try:
+        folder = util.get_package_path(model)
+    # The latter of one that is spread over several folders.
+    except (ImportError, TypeError) as error:
+        advice = f". Its name may have underscores: {model.replace('-', '_')}"
+        raise OSError(
+            f"The package {model} can't be imported: {error}{advice if '-' in model else ''}"
+        ) from error
+    if not (folder / "meta.json").is_file():
+        raise OSError(f"The package {model} is no pipeline: there is no meta.json in it")
     return folder
 
 

@@ -3,6 +3,7 @@
 import math
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Iterable, Iterator, List, Union
 
 import torch
@@ -15,6 +16,7 @@ from tqdm import tqdm
 from wasabi import msg
 
 from ..corpus import read_doc_bin
+from ..text_files import check_input
 from ..texts import Fault, Text, read_texts
 from ..transfer.pretraining import MaskedLanguageModel
 from . import relext
@@ -101,7 +103,8 @@ def pretrain(
     RETURNS (List[float]): The mean loss of each epoch, not a number where no word was
         masked in it.
     RAISES (ValueError): Where there is no text, the folder has files in it, the learning
-        rate is none, or the encoder cannot guess words.
+        rate is none, or the encoder cannot guess words, or not be loaded.
+    RAISES (OSError): Where there is no such encoder, or the folder can't be written to.
     """
     if not 0 < learn_rate < math.inf:
         raise ValueError(f"--learn-rate must be above 0, and finite, found: {learn_rate}")
@@ -117,6 +120,10 @@ def pretrain(
     n_steps = model.count_steps(windows, max_epochs, batch_size)
     if not silent:
         msg.info(f"{sum(map(len, windows))} word pieces, {len(windows)} windows of text")
+    # To see, before the work begins, that it can be written.
+    output.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=output):
+        pass
     steps = model.train(
         windows, max_epochs=max_epochs, batch_size=batch_size, learn_rate=learn_rate
     )
@@ -149,13 +156,16 @@ def _read(
     for text in found:
         if isinstance(text, Text):
             yield text.text
-        # Notes are on ids, with which nothing is done.
+        # Notes are on ids and the like, with which nothing is done.
         elif isinstance(text, Fault) and not silent:
             msg.warn(f"{text.source}: {text.reason}")
 
 
 def _read_corpora(paths: Iterable[Path]) -> Iterator[Union[Text, Fault]]:
-    for path in paths:
+    for path in map(check_input, paths):
+        if isinstance(path, Fault):
+            yield path
+            continue
         try:
             docs = read_doc_bin(path)
         except ValueError as error:

@@ -12,6 +12,7 @@ from wasabi import msg
 from ..corpus import read_doc_bin
 from ..records import OVERLAPPING, as_doc, load_records
 from ..relation import get_relations
+from ..user_data import SYMMETRIC_KEY, get_name
 from ..visual import render
 from . import relext
 from .files import check_apart, replace_whole, warn_of_failed
@@ -76,7 +77,7 @@ def render_files(
     spans_key (Optional[str]): Of .spacy files, the group of spans to show; None for
         `doc.ents`.
     symmetric_labels (Sequence[str]): Labels that are drawn without an arrowhead, beside
-        those that the records call so.
+        those that the records, or the docs that `relext convert` wrote, call so.
     width (int): Width of the text in px.
     RETURNS (Tuple[int, int]): Number of documents shown, and of those left out by `limit`.
     RAISES (ValueError): On what is neither, where no doc has that group of spans, or the
@@ -133,6 +134,8 @@ def _read(
             lacking |= spans_key is not None and spans_key not in doc.spans
             groups.update(doc.spans)
             doc.spans[OVERLAPPING] = list(group)
+            symmetric.update(doc.user_data.get(SYMMETRIC_KEY, ()))
+            doc.user_data.setdefault("title", get_name(doc))
             yield doc
     if lacking and spans_key not in groups:
         names = ", ".join(map(repr, sorted(groups))) or "none"

@@ -42,19 +42,21 @@ def skip_done(
                 "model before it was trained anew, or before records said with which. Give "
                 "another --output, or --overwrite to begin anew"
             )
-        # A record begins with its text, whatever was found in it.
-        begin = b"" if text is None else _begin({**mark, **text._asdict()})
-        if text is None or not _is_begun(line, begin):
-            expected = "there is no more input" if text is None else f"comes {text.source}"
-            raise ValueError(
-                f"{output}:{done + 1} is not of the same input, where {expected}. Give the "
-                "same files and options as before, another --output, or --overwrite"
-            )
+        if text is None:
+            raise _tell_other(output, done, "there is no more input")
+        # What a record begins with, up to its text, whatever was found in it.
+        begin = _begin({**mark, "id": text.id, "source": text.source, "text": ""})[:-1]
+        if not _is_begun(line, begin):
+            raise _tell_other(output, done, f"comes {text.source}")
         if not line.endswith(b"\n"):
             file.seek(end)
             file.truncate()
             return done, failed, chain([text], texts)
-        if line.startswith(b', "error": ', len(begin)):
+        found, rest = _read_text(line, begin)
+        # Not all tokenizers keep the spaces, and a record has what they make of the text.
+        if "".join(found.split()) != "".join(text.text.split()):
+            raise _tell_other(output, done, f"comes {text.source}")
+        if rest.startswith(', "error": '):
             failed.add(done)
         end += len(line)
         done += 1
@@ -68,6 +70,23 @@ def _begin(record: Dict[str, str]) -> bytes:
 def _is_begun(line: bytes, begin: bytes) -> bool:
     """Whether a line, which may be cut off anywhere, begins so."""
     return line[: len(begin)] == begin[: len(line)]
+
+
+def _read_text(line: bytes, begin: bytes) -> Tuple[str, str]:
+    """The text of a record, empty where the line is none, and what follows it."""
+    try:
+        rest = line[len(begin) - 1 :].decode("utf-8")
+        text, end = json.JSONDecoder().raw_decode(rest)
+    except ValueError:
+        return "", ""
+    return text, rest[end:]
+
+
+def _tell_other(output: Path, done: int, expected: str) -> ValueError:
+    return ValueError(
+        f"{output}:{done + 1} is not of the same input, where {expected}. Give the "
+        "same files and options as before, another --output, or --overwrite"
+    )
 
 
 def replace_lines(path: Path, numbers: Collection[int], lines: Iterator[bytes]) -> None:

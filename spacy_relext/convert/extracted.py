@@ -6,12 +6,11 @@ from typing import Any, Dict, Iterator, List, Tuple, Union
 from spacy.tokens import Doc
 
 from ..records import as_record, get_mention_ids
-from ..relation import get_relations
 from ..user_data import SYMMETRIC_KEY
 from .read import Head, build_each, read_records
 from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
-from .spacy_docs import find_sentence, get_entity_groups
+from .spacy_docs import get_entity_groups
 from .writers import JsonLinesWriter, get_annotations
 
 
@@ -103,15 +102,12 @@ def _as_line(doc: Doc, position: int) -> Dict[str, Any]:
     name = get_annotations(doc).name
     keys = (None, *get_entity_groups(doc))
     symmetric = doc.user_data.get(SYMMETRIC_KEY, ())
-    record = as_record(
-        doc,
-        id=name or str(position),
-        source=name,
-        spans_keys=keys,
-        symmetric_labels=symmetric,
+    return dict(
+        as_record(
+            doc,
+            id=name or str(position),
+            source=name,
+            spans_keys=keys,
+            symmetric_labels=symmetric,
+        )
     )
-    for told, relation in zip(record["relations"], get_relations(doc)):
-        sentence = find_sentence(doc, relation)
-        if sentence is not None:
-            told["sentence"] = dict(zip(("start", "end"), sentence))
-    return dict(record)

@@ -14,7 +14,6 @@ from typing import (
     Iterable,
     Iterator,
     List,
-    Optional,
     Sequence,
     Tuple,
     Union,
@@ -27,13 +26,12 @@ from spacy.vocab import Vocab
 from ..corpus import read_doc_bin
 from ..entities import as_stored_key
 from ..grouping import CLUSTERS_PREFIX
-from ..records import get_mentions
-from ..relation import Relation, get_relations
+from ..records import find_sentence, get_mentions
+from ..relation import get_relations
 from ..user_data import (
     ATTRIBUTES_KEY,
-    SENTENCES_KEY,
-    SOURCE_KEY,
     SYMMETRIC_KEY,
+    get_name,
     has_relations,
 )
 from .corpus_writer import CorpusWriter
@@ -135,24 +133,6 @@ def get_attributes(doc: Doc, mentions: Iterable[Span]) -> Dict[Any, List[Attribu
     return attributes
 
 
-def find_sentence(doc: Doc, relation: Relation) -> Optional[Bounds]:
-    """Where a relation is told, as it was said where the doc was made of. Those of other
-    relations that have its head and tail within them have all of it within them.
-
-    doc (Doc): The doc.
-    relation (Relation): The relation.
-    RETURNS (Optional[Bounds]): Start and end in characters, None where it is not known.
-    """
-    first = min(relation.head.start_char, relation.tail.start_char)
-    last = max(relation.head.end_char, relation.tail.end_char)
-    told = [
-        (end - start, start, end)
-        for start, end in doc.user_data.get(SENTENCES_KEY, ())
-        if start <= first and last <= end
-    ]
-    return min(told)[1:] if told else None
-
-
 def _as_source(doc: Doc, place: str) -> SourceDoc:
     own = list(get_relations(doc))
     mentions, positions = get_mentions(doc, own, (None, *get_entity_groups(doc)))
@@ -221,7 +201,7 @@ def _as_source(doc: Doc, place: str) -> SourceDoc:
     if doc.has_annotation("SENT_START"):
         starts = tuple(sent.start_char for sent in doc.sents)
     return SourceDoc(
-        str(doc.user_data.get(SOURCE_KEY, [place])[0]),
+        get_name(doc, place),
         place,
         doc.text,
         list(entities.values()),

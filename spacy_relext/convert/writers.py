@@ -23,7 +23,7 @@ from spacy.tokens import Doc, Span
 
 from ..records import get_mentions
 from ..relation import Relation, get_relations
-from ..user_data import SOURCE_KEY, SYMMETRIC_KEY, has_relations
+from ..user_data import SOURCE_KEY, SYMMETRIC_KEY, get_name, has_relations
 from .report import DROPPED, REWRITTEN
 from .source import Attribute, Bounds, Problem
 
@@ -76,7 +76,7 @@ def get_annotations(doc: Doc) -> Annotations:
     relations = list(get_relations(doc))
     keys = (None, *get_entity_groups(doc))
     mentions, ids = get_mentions(doc, relations, keys)
-    name = str(doc.user_data.get(SOURCE_KEY, [""])[0])
+    name = get_name(doc)
     clusters, attributes = get_clusters(doc), get_attributes(doc, mentions)
     return Annotations(
         doc, name, mentions, relations, ids, clusters, has_relations(doc), attributes

@@ -49,15 +49,25 @@ class MaskedLanguageModel:
 
         encoder (Union[str, Path]): Folder or name of the model, as Hugging Face's.
         device (Union[str, torch.device]): Where it is trained.
-        RAISES (ValueError): Where it has no mask, as encoders of one direction.
+        RAISES (ValueError): Where it has no mask, as encoders of one direction, or files
+            of it are damaged or do not fit each other.
+        RAISES (OSError): Where there is none.
         """
         self.source = str(encoder)
-        self.tokenizer = AutoTokenizer.from_pretrained(self.source)
+        with _loading(self.source):
+            self.tokenizer = AutoTokenizer.from_pretrained(self.source)
         if self.tokenizer.mask_token is None:
             raise ValueError(f"{self.source} has no token for what is masked")
-        with _quiet():
+        with _loading(self.source):
             self.model, found = AutoModelForMaskedLM.from_pretrained(
                 self.source, output_loading_info=True
+            )
+        n_pieces = len(self.tokenizer)
+        n_known = self.model.get_input_embeddings().num_embeddings
+        if n_pieces > n_known:
+            raise ValueError(
+                f"The tokenizer of {self.source} has {n_pieces} word pieces, the encoder "
+                f"embeddings for {n_known}: are they of the same model?"
             )
         self.model.to(device)
         self._new = set(found["missing_keys"])
@@ -145,17 +155,22 @@ class MaskedLanguageModel:
         """Save the encoder, without the layer that guesses, and its tokenizer.
 
         path (Path): A folder, for `name` of a transformer's config.
+        RAISES (OSError): Where it can't be written.
         """
-        with _quiet():
+        with _loading(self.source):
             encoder = AutoModel.from_pretrained(self.source)
         # What the guessing has no use for, as BERT's pooler, stays as it was.
         encoder.load_state_dict(self.model.base_model.state_dict(), strict=False)
-        encoder.save_pretrained(path)
-        self.tokenizer.save_pretrained(path)
-        vocab_file = getattr(self.tokenizer, "vocab_file", None)
-        if vocab_file and Path(vocab_file).is_file():
-            # spacy-transformers opens it, and without sentencepiece it is not saved.
-            self.tokenizer.save_vocabulary(str(path))
+        try:
+            encoder.save_pretrained(path)
+            self.tokenizer.save_pretrained(path)
+            vocab_file = getattr(self.tokenizer, "vocab_file", None)
+            if vocab_file and Path(vocab_file).is_file():
+                # spacy-transformers opens it, and without sentencepiece it is not saved.
+                self.tokenizer.save_vocabulary(str(path))
+        # The libraries that write have errors of their own.
+        except Exception as error:
+            raise OSError(f"{path} can't be written: {error}") from error
 
     def _count_positions(self) -> float:
         # Not all configs have it.
@@ -218,11 +233,24 @@ def _batch(windows: Sequence[Window], batch_size: int) -> Iterator[List[Window]]
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the warning that some weights are new, or not used."""
+def _loading(source: str) -> Iterator[None]:
+    """Without the warning that some weights are new, or not used, and with the encoder's
+    name in every error."""
     before = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
         yield
+    except (OSError, ValueError):
+        # They have it.
+        raise
+    except Exception as error:
+        # One of a library that is lacking, but not needed, may hide what is the matter.
+        first: BaseException = error
+        while first.__context__ is not None:
+            first = first.__context__
+        raise ValueError(
+            f"{source} can't be loaded: {first}. Are all files of the encoder and its "
+            "tokenizer there, and whole?"
+        ) from error
     finally:
         logging.set_verbosity(before)

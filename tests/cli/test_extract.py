@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -9,6 +10,8 @@ import time
 import pytest
 import spacy
 from spacy.cli import app
+from spacy.tokens import Doc
+from spacy.util import DummyTokenizer
 from typer.testing import CliRunner
 
 import spacy_relext.cli  # noqa: F401
@@ -230,6 +233,29 @@ def test_what_is_there_stays_where_nothing_works(case, message, model, texts, tm
     assert output.read_bytes() == b"what was there\n"
 
 
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("numpy", "The package numpy is no pipeline"),
+        ("typing_extensions", "The package typing_extensions is no pipeline"),
+        ("spacy-transformers", "Its name may have underscores"),
+    ],
+)
+def test_package_that_is_no_pipeline(name, message, texts, tmp_path):
+    result = extract(name, texts, "--output", tmp_path / "out.jsonl")
+    assert result.exit_code == 1 and message in " ".join(result.output.split())
+
+
+def test_nothing_is_left_where_nothing_was_done(texts, tmp_path):
+    """Neither a file, nor another in place of a link."""
+    output, link = tmp_path / "out.jsonl", tmp_path / "link.jsonl"
+    link.symlink_to(output)
+    spacy.blank("en").to_disk(tmp_path / "blank")
+    for path in (output, link):
+        assert extract(tmp_path / "blank", texts, "--output", path).exit_code == 1
+    assert not output.exists() and link.is_symlink()
+
+
 @pytest.fixture
 def fail_on(monkeypatch):
     """Has the pipeline fail on texts that contain any of these."""
@@ -305,6 +331,20 @@ def test_every_document_failed(model, texts, tmp_path, fail_on):
     assert not list_failed(output)
 
 
+def test_error_that_is_no_text(model, texts, tmp_path, monkeypatch):
+    """As one that names a file by bytes that are no UTF-8."""
+
+    def fail(doc, **options):
+        raise ValueError("a\udcfc" if "7 times" in doc.text else "b")
+
+    monkeypatch.setattr("spacy_relext.cli.extract.as_record", fail)
+    options = (model, texts, "--output", tmp_path / "out.jsonl")
+    for _ in range(2):
+        assert "failed on every document" in extract(*options).output
+    errors = [record["error"] for record in read(tmp_path / "out.jsonl")]
+    assert len(errors) == N_TEXTS and errors[6:8] == ["ValueError: b", "ValueError: a\\udcfc"]
+
+
 def test_full_disk(model, texts, tmp_path, small_disk):
     """What was written stays, and the same command goes on."""
     output = tmp_path / "out.jsonl"
@@ -346,3 +386,53 @@ def test_other_input(model, texts, tmp_path):
     assert output.read_bytes() == before
     result = extract(model, other, "--output", output, "--overwrite")
     assert result.exit_code == 0 and len(read(output)) == 1
+
+
+class Words(DummyTokenizer):
+    """Puts one space between words, whatever is there, as those do that keep none."""
+
+    def __init__(self, vocab):
+        self.vocab = vocab
+
+    def __call__(self, text):
+        return Doc(self.vocab, words=re.findall(r"\w+|[^\w\s]", text))
+
+
+@pytest.fixture
+def model_of_words(model, tmp_path):
+    spacy.registry.tokenizers("test_words.v1", func=make_words)
+    copy = shutil.copytree(model, tmp_path / "words")
+    config = (model / "config.cfg").read_text()
+    (copy / "config.cfg").write_text(config.replace("spacy.Tokenizer.v1", "test_words.v1"))
+    return copy
+
+
+def make_words():
+    return lambda nlp: Words(nlp.vocab)
+
+
+def test_a_tokenizer_that_changes_spaces(model_of_words, texts, tmp_path, fail_on):
+    """Such a run is continued as any other is, but not with other input."""
+    lines = ["Ann  met\tBob.", "Eve met\u3000Ann \\ \"Bob\".", "Bob left\n\nEve."]
+    texts.write_text("\n".join(json.dumps({"text": line}) for line in lines))
+    output = tmp_path / "out.jsonl"
+    options = (model_of_words, texts, "--output", output)
+    fail_on("left")
+    assert extract(*options).exit_code == 0 and list_failed(output)
+    assert read(output)[0]["text"] == "Ann met Bob . "
+    whole = output.read_bytes()
+    # Also where the last line is cut off, in its text or behind it.
+    for n_bytes in (len(whole), len(whole) - 9, whole.index(b"left")):
+        output.write_bytes(whole[:n_bytes])
+        result = extract(*options)
+        assert result.exit_code == 0, result.output
+        assert output.read_bytes() == whole
+    fail_on()
+    assert extract(*options, "--retry-failed").exit_code == 0 and not list_failed(output)
+    whole = output.read_bytes()
+    texts.write_text(texts.read_text().replace("Eve met", "Eve saw"))
+    for data in (whole, whole.replace(b"Eve met", b'Eve"met')):
+        output.write_bytes(data)
+        result = extract(*options)
+        assert result.exit_code == 1 and output.read_bytes() == data
+        assert "out.jsonl:2 is not of the same input" in result.output

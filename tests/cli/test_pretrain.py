@@ -1,5 +1,6 @@
 import json
 import math
+import os
 import zlib
 
 import pytest
@@ -52,6 +53,18 @@ def test_a_damaged_corpus_is_named_and_left_out(content, tiny_encoder, corpus, t
     assert "damaged.spacy: no docs of" in " ".join(result.output.split())
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_no_corpus(tiny_encoder, corpus, tmp_path):
+    """Nobody writes to it, so that to open it would take for ever."""
+    pipes = [tmp_path / "a.spacy", tmp_path / "b.jsonl"]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    output = tmp_path / "encoder"
+    result = run(tiny_encoder, *pipes, corpus, "-o", output, "--max-epochs", 1)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("not read: no file, but a folder, pipe") == 2
+
+
 def test_a_folder_with_files_in_it_is_left_alone(tiny_encoder, corpus, tmp_path):
     output = tmp_path / "encoder"
     output.mkdir()
@@ -100,6 +113,23 @@ def test_what_an_interruption_leaves_is_the_epoch_before(
     with pytest.raises(KeyboardInterrupt):
         pretrain(str(tiny_encoder), [corpus], tmp_path / "encoder", max_epochs=5)
     assert AutoModel.from_pretrained(tmp_path / "encoder").config.hidden_size == 32
+
+
+def test_output_that_cannot_be_written(tiny_encoder, corpus, tmp_path, monkeypatch):
+    """It is found out before the work begins."""
+    monkeypatch.setattr("spacy_relext.cli.pretrain.MaskedLanguageModel.train", None)
+    result = run(tiny_encoder, corpus, "--output", corpus / "encoder")
+    assert result.exit_code == 1 and "Not a directory" in result.output
+    assert "No encoder pretrained" in result.output
+
+
+def test_full_disk(tiny_encoder, corpus, tmp_path, small_disk):
+    output = tmp_path / "encoder"
+    with small_disk(20_000):
+        result = run(tiny_encoder, corpus, "--output", output, "--max-epochs", 1)
+    assert result.exit_code == 1, result.output
+    told = " ".join(result.output.split())
+    assert f"{output} can't be written: " in told and "File too large" in told
 
 
 def test_the_seed_decides(tiny_encoder, corpus, tmp_path):

@@ -84,6 +84,33 @@ def test_page_of_docs(tmp_path):
     assert count(parse(tmp_path / "page.html"), "tr") == 2
 
 
+def test_what_convert_stores_is_shown(records, tmp_path):
+    """The same as of the records themselves: names, and no direction where there is none."""
+    lines = [json.loads(line) for line in records.read_text("utf8").splitlines()]
+    for relation in lines[0]["relations"][:1]:
+        relation["symmetric"] = True
+    records.write_text("\n".join(map(json.dumps, lines)), encoding="utf8")
+    path = tmp_path / "docs.spacy"
+    command = ["relext", "convert", str(records), str(path)]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    pages = []
+    for number, source in enumerate((records, path)):
+        output = tmp_path / f"{number}.html"
+        render_files([source], output)
+        page = output.read_text("utf8")
+        pages.append((page.count("<h2>"), page.count('class="tip"'), page.count("—</span>")))
+    assert pages == [(3, 2, 2)] * 2
+
+
+def test_a_title_of_ones_own(tmp_path):
+    doc, path = make_doc(), tmp_path / "docs.spacy"
+    doc.user_data["title"] = "Mine"
+    DocBin(docs=[doc, make_doc()], store_user_data=True).to_disk(path)
+    render_files([path], tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf8")
+    assert page.count("<h2>") == 1 and "<h2>Mine</h2>" in page
+
+
 def test_group_that_no_doc_has(tmp_path):
     doc = make_doc()
     doc.spans["people"], doc.spans["sc"] = doc.ents[:1], []
@@ -163,6 +190,14 @@ def test_output_that_is_no_file(records, tmp_path):
     device.symlink_to("/dev/null")
     render_files([records], device)
     assert device.is_symlink() and not os.path.isfile(device)
+
+
+@pytest.mark.parametrize("score", [0.7999999, 1e-7, 1.0])
+def test_filters_know_the_score_itself(score):
+    """Rounded, one that is just below a bound would pass it."""
+    page = render(make_doc(score), filters=True)
+    told = {float(x.split('"')[0]) for x in page.split('data-score="')[1:]}
+    assert told == {score, 0.4}
 
 
 def test_without_filters_there_is_no_script():

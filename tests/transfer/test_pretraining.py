@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 import spacy
 import torch
@@ -71,6 +73,38 @@ def test_saved_encoder_is_read_by_a_pipeline(encoder, tiny_encoder, tmp_path):
     nlp.add_pipe("transformer", config={"model": model})
     nlp.initialize()
     assert nlp("ab cd")._.trf_data.model_output.last_hidden_state.shape[-1] == 32
+
+
+@pytest.mark.parametrize(
+    "name, content, reason",
+    [
+        ("tokenizer.json", b"{", "EOF while parsing"),
+        ("model.safetensors", b"xx", "Error while deserializing header"),
+        ("vocab.txt", None, "whole?"),
+        ("config.json", b"{", "not a valid JSON file"),
+    ],
+)
+def test_a_damaged_encoder_is_named(name, content, reason, tiny_encoder, tmp_path):
+    path = shutil.copytree(tiny_encoder, tmp_path / "damaged")
+    if content is not None:
+        (path / name).write_bytes(content)
+    else:
+        for file in path.iterdir():
+            if file.name not in ("config.json", "model.safetensors"):
+                file.unlink()
+    with pytest.raises((ValueError, OSError), match="damaged") as found:
+        MaskedLanguageModel(path)
+    assert reason in str(found.value) and "protobuf" not in str(found.value)
+
+
+def test_more_word_pieces_than_the_encoder_knows(tiny_encoder, tmp_path):
+    config = BertConfig.from_pretrained(tiny_encoder)
+    n_pieces = config.vocab_size
+    config.vocab_size = 50
+    BertForMaskedLM(config).save_pretrained(tmp_path)
+    BertTokenizerFast.from_pretrained(tiny_encoder).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=f"has {n_pieces} word pieces, the encoder .* 50"):
+        MaskedLanguageModel(tmp_path)
 
 
 def test_same_seed_same_weights(tiny_encoder):
