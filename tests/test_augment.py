@@ -18,6 +18,7 @@ from spacy_relext.augment import (
     create_replace_entities_augmenter,
     create_word_noise_augmenter,
 )
+from spacy_relext.augment.rebuild import Edit, rebuild_example
 from spacy_relext.corpus import hand_entities_over
 from spacy_relext.grouping import group_by_text
 from spacy_relext.user_data import ATTRIBUTES_KEY, SENTENCES_KEY
@@ -321,6 +322,17 @@ def test_a_space_is_put_where_the_tokenizer_would_join_an_entity_and_a_mask():
     example.reference.spans["sc"] = [example.reference[:1]]
     new = only(create_mask_entities_augmenter(1.0), example)
     assert new.reference.text == "Lous met [PER]"
+
+
+def test_spaces_are_put_until_nothing_is_joined():
+    """ "Co..Bell" is "Co.." and "Bell" to the tokenizer, but ".Bell" is one word."""
+    names = make_doc("Bell |& |Co.")
+    names.ents = [make_span(names, 0, 3, "ORG")]
+    edits = [Edit(i, i + 1, words(names), [True, True, False]) for i in (0, 2)]
+    example = make_example(make_doc("York|.|Uni"), [(0, 1, "ORG"), (2, 3, "ORG")])
+    hand_entities_over(example)
+    new = rebuild_example(NLP, example, edits)
+    assert texts(new.predicted.ents) == texts(new.reference.ents) == ["Bell & Co."] * 2
 
 
 def test_mentions_and_evidence_of_relations_are_kept():
@@ -889,7 +901,10 @@ def test_an_entity_with_an_id_on_some_mentions_stays_one_by_its_text(tmp_path):
     names.ents = [make_span(names, i, i + 1, "PER", f"Q{i}") for i in range(2)]
     DocBin(docs=[names]).to_disk(tmp_path / "names.spacy")
     ents = [(0, 1, "PER", "Q7259"), (2, 3, "PER"), (4, 5, "PER")]
-    example = make_example(make_doc("Ada |met |Bo |. |Ada |left"), ents)
+    doc = make_doc("Ada |met |Bo |. |Ada |left")
+    # The same is there with and without an id.
+    doc.spans["sc"] = [make_span(doc, 0, 1, "PER", kb_id) for kb_id in ("", "Q7259")]
+    example = make_example(doc, ents)
     replace = create_replace_entities_augmenter(1.0, tmp_path / "names.spacy")
     mask = create_mask_entities_augmenter(1.0, template="[{label}{number}]")
     for seed in range(5):
@@ -898,6 +913,7 @@ def test_an_entity_with_an_id_on_some_mentions_stays_one_by_its_text(tmp_path):
             first, other, last = eg.reference.ents
             assert first.text == last.text not in ("Ada", other.text)
             assert first.kb_id and not other.kb_id and not last.kb_id
+            assert [x.kb_id for x in eg.reference.spans["sc"]] == [0, first.kb_id]
         assert first.kb_id_ == "Q7259"
 
 

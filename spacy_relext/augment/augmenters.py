@@ -234,8 +234,7 @@ def create_replace_entities_augmenter(
             # A new name has one type and one id.
             if len(labels) > 1 or len(ids) > 1:
                 return []
-            has_id = [bool(read_ids(span.kb_id_, separator)) for span in spans]
-            linked = any(has_id)
+            linked = any(read_ids(span.kb_id_, separator) for span in spans)
             candidates = names.get(spans[0].label_, linked)
             # One more than there are texts taken is enough, unless ids are taken too, or
             # names differ in case alone.
@@ -243,9 +242,10 @@ def create_replace_entities_augmenter(
                 for name in random.sample(candidates, n):
                     text = normal_text(name.text, ignore_case)
                     if text not in taken and name.kb_id not in taken_ids:
+                        kb_id = name.kb_id if linked else ""
                         taken.add(text)
-                        taken_ids.update({name.kb_id} if linked else ())
-                        return [Name(name.text, name.kb_id if x else "") for x in has_id]
+                        taken_ids.update({kb_id} - {""})
+                        return [Name(name.text, kb_id)] * len(spans)
             return []
 
         return rename(nlp, doc, spans_key, tell, entity_share, draw)

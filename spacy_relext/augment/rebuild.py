@@ -12,6 +12,7 @@ from spacy.training import Example
 
 from ..corpus import hand_entities_over
 from ..entities import list_spans
+from ..grouping import read_ids
 from ..relation import Relation, get_relations, set_relations
 from ..user_data import has_relations, is_of_doc
 
@@ -25,8 +26,8 @@ class Edit:
     start, end (int): The tokens that are replaced, end exclusive.
     words (List[str]): The words, at least one.
     spaces (List[bool]): Whether a space follows each of them.
-    kb_id (Optional[str]): The id of what they name, "" where it has none; None where it
-        is the same thing as before.
+    kb_id (Optional[str]): The id of what they name, "" where it has none, for what had one
+        before; None where it is the same thing as before.
     """
 
     start: int
@@ -49,12 +50,15 @@ def rebuild_example(nlp: Language, example: Example, edits: List[Edit]) -> Examp
     edits (List[Edit]): As `rebuild` takes them.
     RETURNS (Example): The copy.
     """
-    reference, new = rebuild(example.reference, edits)
-    rebuilt = Example(_make_predicted(nlp, reference), reference)
-    joined = _find_joined(rebuilt, new)
-    if joined:
-        reference, _ = rebuild(example.reference, edits, apart=joined)
+    apart: Set[int] = set()
+    while True:
+        reference, new = rebuild(example.reference, edits, apart)
         rebuilt = Example(_make_predicted(nlp, reference), reference)
+        # What is put apart on one side may be joined on the other, as ".Bell" of "Co..Bell".
+        joined = _find_joined(rebuilt, new) - apart
+        if not joined:
+            break
+        apart |= joined
     if example.predicted.has_annotation("ENT_IOB"):
         hand_entities_over(rebuilt)
     for spans_key in example.predicted.spans:
@@ -121,7 +125,9 @@ def rebuild(
     def move(span: Span) -> Span:
         kb_id = span.kb_id_
         if renamed[span.start : span.end].any():
-            kb_id = new_ids.get((span.start, span.end), "")
+            # What had no id gets none, as a mention of an entity that others are linked to.
+            is_linked = bool(read_ids(kb_id, None))
+            kb_id = new_ids.get((span.start, span.end), "") if is_linked else ""
         return Span(
             copy,
             int(position[span.start]),

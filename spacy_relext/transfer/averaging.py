@@ -54,7 +54,7 @@ def average_encoder(nlp: Language) -> Language:
             f"{NAME}: no component has a torch module, as transformers have, among: "
             f"{', '.join(nlp.component_names)}. Thinc's averages do without it."
         )
-    if not nlp.config["training"]["optimizer"].get("use_averages"):
+    if not nlp.config.interpolate()["training"]["optimizer"].get("use_averages"):
         warnings.warn(
             f"{NAME}: use_averages is not true in [training.optimizer], so that there are "
             "no averages"

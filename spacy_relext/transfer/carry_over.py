@@ -73,6 +73,7 @@ def create_carry_over(
             if layer is not output:
                 _copy_layer(layer, other)
         _warn_of_other_encoder(nlp, component, source_nlp, name)
+        _warn_of_other_vectors(nlp, component, source_nlp)
         shared = _copy_shared_labels(ours, theirs, output, other_output)
         logger.info(
             "Carried over '%s' of %s into '%s', with the outputs of %s labels",
@@ -187,6 +188,17 @@ def _warn_of_other_encoder(
                     f"{encoder_name!r} has other weights than that. To take it along, "
                     f"put a source into [components.{encoder_name}]."
                 )
+
+
+def _warn_of_other_vectors(nlp: Language, name: str, source_nlp: Language) -> None:
+    encoders = [encoder.model for _, encoder in _get_shared_encoders(nlp, name)]
+    models = [nlp.get_pipe(name).model, *encoders]
+    uses_vectors = any(layer.name == "static_vectors" for m in models for layer in m.walk())
+    if uses_vectors and nlp.vocab.vectors != source_nlp.vocab.vectors:
+        warnings.warn(
+            f"{NAME}: {name!r} learnt from other word vectors than those of this pipeline. "
+            "To take them along, put the source into [initialize] as `vectors`."
+        )
 
 
 def _get_shared_encoders(nlp: Language, listener: str) -> Iterator[Tuple[str, Any]]:

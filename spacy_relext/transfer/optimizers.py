@@ -9,8 +9,9 @@ from thinc.types import FloatsXd
 
 NAME = "spacy-relext.layerwise_adam.v1"
 
-# What names of embeddings contain: most encoders, and GPT-2.
-EMBEDDINGS = ("embed", "wte", "wpe")
+# What names of embeddings contain: most encoders, GPT-2, and MPNet's positions, which all
+# layers share.
+EMBEDDINGS = ("embed", "wte", "wpe", "relative_attention_bias")
 
 
 @registry.optimizers("spacy-relext.layerwise_adam.v1")

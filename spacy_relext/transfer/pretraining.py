@@ -137,9 +137,9 @@ class MaskedLanguageModel:
         """
         n_steps = self.count_steps(windows, max_epochs, batch_size)
         optimizer = torch.optim.AdamW(self._groups(learn_rate), weight_decay=WEIGHT_DECAY)
-        schedule = get_linear_schedule_with_warmup(
-            optimizer, ceil(WARMUP * n_steps), n_steps
-        )
+        # The first step of a warm-up has a rate of 0, and must not be the only one.
+        n_warmup = min(ceil(WARMUP * n_steps), n_steps - 1)
+        schedule = get_linear_schedule_with_warmup(optimizer, n_warmup, n_steps)
         self.model.train()
         for epoch in range(1, max_epochs + 1):
             for batch in _batch(random.sample(windows, len(windows)), batch_size):

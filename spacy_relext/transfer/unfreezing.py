@@ -66,7 +66,7 @@ def _get_encoders(nlp: Language, component: str) -> List[Module]:
             f"{NAME}: component must be one of {', '.join(nlp.component_names)}, found: "
             f"{component!r}"
         )
-    if component in nlp.config["training"]["frozen_components"]:
+    if component in nlp.config.interpolate()["training"]["frozen_components"]:
         raise ValueError(
             f"{NAME}: component must not be one of [training] frozen_components, which "
             f"never learn, found: {component!r}"

@@ -91,6 +91,8 @@ def add_capitalised(vocab: Vocab) -> None:
         )
     for key, row in known.items():
         word = vocab.strings[key]
+        if word != word.lower():
+            continue
         for form in (word[:1].upper() + word[1:], word.upper()):
             if vocab.strings[form] not in vectors:
                 vectors.add(vocab.strings.add(form), row=row)

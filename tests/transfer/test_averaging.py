@@ -9,7 +9,7 @@ import spacy
 from spacy.tokens import DocBin
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
-from thinc.api import Config
+from thinc.api import Adam, Config
 
 from spacy_relext.transfer.averaging import create_average_encoder
 
@@ -119,11 +119,14 @@ def test_what_spacy_train_saves(tiny_encoder, tmp_path):
     assert saved == {False: False, True: True}
 
 
-def test_optimizer_without_averages(tiny_encoder):
+@pytest.mark.parametrize("use_averages", [False, "${vars.averages}"])
+def test_optimizer_without_averages(tiny_encoder, use_averages):
     nlp = make_nlp(tiny_encoder)
+    nlp.config["vars"] = {"averages": False}
+    nlp.config["training"]["optimizer"]["use_averages"] = use_averages
     nlp.config["initialize"]["after_init"] = {"@callbacks": NAME}
     with pytest.warns(UserWarning, match=f"{NAME}: use_averages is not true"):
-        nlp.initialize(lambda: make_examples(nlp))
+        nlp.initialize(lambda: make_examples(nlp), sgd=Adam())
 
 
 def test_pipeline_without_a_transformer():

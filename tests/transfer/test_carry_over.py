@@ -212,6 +212,33 @@ def test_shared_tok2vec_that_the_head_has_not_learnt_from_is_told(tmp_path):
         make_shared(seed=0, source={"source": str(tmp_path)})
 
 
+@pytest.mark.parametrize("value, told", [(1.0, False), (2.0, True)])
+def test_vectors_that_the_head_has_not_learnt_from_are_told(value, told, tmp_path):
+    def make(value, **options):
+        spacy.util.fix_random_seed(0)
+        nlp = spacy.blank("en")
+        nlp.vocab.set_vector("Ada", numpy.full(4, value, dtype="f"))
+        tok2vec = {
+            "@architectures": "spacy.HashEmbedCNN.v2",
+            "pretrained_vectors": True,
+            "width": 8,
+            "depth": 1,
+            "embed_size": 50,
+            "window_size": 1,
+            "maxout_pieces": 2,
+            "subword_features": True,
+        }
+        config = {"model": {**SMALL, "tok2vec": tok2vec}}
+        nlp.add_pipe("relation_extractor", config=config)
+        return train(nlp, DATA, **options)
+
+    make(1.0).to_disk(tmp_path)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        make(value, source={"source": str(tmp_path)})
+    assert any("other word vectors" in str(x.message) for x in found) == told
+
+
 def test_transformer_within_the_extractor(tiny_encoder, tmp_path):
     theirs = make_transformer_nlp(tiny_encoder)
     train(theirs, DATA)

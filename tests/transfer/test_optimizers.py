@@ -13,6 +13,7 @@ from transformers import (
     DistilBertConfig,
     ElectraConfig,
     GPT2Config,
+    MPNetConfig,
     RobertaConfig,
 )
 
@@ -47,6 +48,11 @@ ENCODERS = {
     "electra": (
         ElectraConfig(**SIZES, embedding_size=4),
         {"embeddings_project.": 3, **BERT},
+    ),
+    # Its layers share what they know of distances.
+    "mpnet": (
+        MPNetConfig(**SIZES),
+        {"embeddings.": 3, "encoder.relative_attention_bias.": 3, **BERT},
     ),
     # Its layers share their weights.
     "albert": (

@@ -116,6 +116,14 @@ def test_same_seed_same_weights(tiny_encoder):
     assert results[0] == results[1] != results[2]
 
 
+def test_a_single_step_learns_too(encoder):
+    """In a warm-up it would have a rate of 0."""
+    before = weights(encoder.model)
+    assert len(list(encoder.train(encoder.cut(TEXTS[:1]), max_epochs=1))) == 1
+    after = weights(encoder.model)
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
 def test_new_weights_learn_faster_than_those_of_a_checkpoint(tiny_encoder, tmp_path):
     old, new = MaskedLanguageModel(tiny_encoder)._groups(1e-3)
     assert (old["lr"], new["lr"]) == (1e-3, 5e-3)

@@ -265,9 +265,14 @@ def test_wrong_component(component, message):
         callback(nlp, {"step": 0, "epoch": 0})
 
 
-def test_component_that_the_config_freezes(nlp):
+@pytest.mark.parametrize("frozen", [["transformer"], "${vars.transformer}"])
+def test_component_that_the_config_freezes(nlp, frozen):
     init(nlp)
-    nlp.config["training"]["frozen_components"] = ["transformer"]
+    nlp.config["vars"] = {"transformer": []}
+    nlp.config["training"]["frozen_components"] = "${vars.transformer}"
+    create_gradual_unfreezing(every=1)(nlp, {"step": 0, "epoch": 0})
+    nlp.config["vars"] = {"transformer": ["transformer"]}
+    nlp.config["training"]["frozen_components"] = frozen
     with pytest.raises(ValueError, match=r"frozen_components.*found: 'transformer'"):
         create_gradual_unfreezing(every=1)(nlp, {"step": 0, "epoch": 0})
 

@@ -6,7 +6,7 @@ import spacy
 from spacy.tokens import DocBin
 from spacy.vectors import Vectors
 
-from spacy_relext.transfer.vectors import create_fit_vectors
+from spacy_relext.transfer.vectors import add_capitalised, create_fit_vectors
 
 
 @pytest.fixture
@@ -68,6 +68,14 @@ def test_words_in_lower_case(corpus, tmp_path):
             *[[1.0, 0.0, 0.0]] * 2,
             [0.0, 0.0, 0.0],
         ]
+
+
+@pytest.mark.parametrize("words", [("Apple", "apple"), ("apple", "Apple"), ("aPple", "apple")])
+def test_words_in_capitals_have_the_vector_of_that_in_lower_case(words):
+    """Wherever it stands in the table."""
+    nlp = make_nlp(*words)
+    add_capitalised(nlp.vocab)
+    assert nlp.vocab["APPLE"].vector.tolist() == nlp.vocab["apple"].vector.tolist()
 
 
 def test_vectors_of_words_that_are_not_known(corpus):
