@@ -212,15 +212,19 @@ def test_shared_tok2vec_that_the_head_has_not_learnt_from_is_told(tmp_path):
         make_shared(seed=0, source={"source": str(tmp_path)})
 
 
-@pytest.mark.parametrize("value, told", [(1.0, False), (2.0, True)])
-def test_vectors_that_the_head_has_not_learnt_from_are_told(value, told, tmp_path):
+@pytest.mark.parametrize(
+    "value, uses_vectors, told", [(1.0, True, False), (2.0, True, True), (2.0, False, False)]
+)
+def test_vectors_that_the_head_has_not_learnt_from_are_told(
+    value, uses_vectors, told, tmp_path
+):
     def make(value, **options):
         spacy.util.fix_random_seed(0)
         nlp = spacy.blank("en")
         nlp.vocab.set_vector("Ada", numpy.full(4, value, dtype="f"))
         tok2vec = {
             "@architectures": "spacy.HashEmbedCNN.v2",
-            "pretrained_vectors": True,
+            "pretrained_vectors": uses_vectors or None,
             "width": 8,
             "depth": 1,
             "embed_size": 50,
