@@ -116,8 +116,10 @@ def _describe(edge: Edge, prefixes: Mapping[str, str], shown: Counter) -> Iterat
     yield statement, rdf.type, rdf.Statement
     for role, part in zip((rdf.subject, rdf.predicate, rdf.object), triple):
         yield statement, role, part
-    # Of a double Turtle shows seven digits, and one statement would have two scores.
-    score = f"{Decimal(repr(float(edge.score))):f}"
+    # Of a double Turtle shows seven digits, and one statement would have two scores. Of
+    # decimals readers need not take more than 18. Turtle puts one at least.
+    score = f"{round(Decimal(repr(float(edge.score))), 18).normalize():f}"
+    score = score if "." in score else f"{score}.0"
     yield statement, relext.score, literal(score, datatype=xsd.decimal)
     for sentence in sentences:
         yield statement, rdflib.PROV.wasDerivedFrom, sentence

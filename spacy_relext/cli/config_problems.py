@@ -85,9 +85,11 @@ def read_scorer(config: TrainingConfig) -> Tuple[Optional[str], Optional[List[st
 def _find_other_kind(config: TrainingConfig) -> Iterator[Problem]:
     """What tells that the component is no relation extractor."""
     factory = get_factory(config.name, config.part)
+    assigned = find_assigned(config.nlp, config.name, config.part)
     if not config.nlp.has_factory(factory):
         reason = "spaCy knows none of that name. Is it in a file that --code imports?"
-    elif RELATIONS not in find_assigned(config.nlp, config.name, config.part):
+    # Not all factories say what they set.
+    elif assigned and RELATIONS not in assigned:
         reason = "Such a component sets no doc._.relations. Is it the right --component?"
     else:
         return
@@ -166,9 +168,9 @@ def _find_flattered(config: TrainingConfig) -> Iterator[Problem]:
     _, reader = find_reader(config.nlp.config, "dev")
     if reader.get("@readers") != ENTITY_READER or reader.get("spans_key") is not None:
         return
-    frozen = config.nlp.config["training"]["frozen_components"]
+    idle = {*config.nlp.config["training"]["frozen_components"], *config.disabled}
     for name, part in config.pipeline.items():
-        if get_factory(name, part) in KEEPERS and name not in frozen:
+        if get_factory(name, part) in KEEPERS and name not in idle:
             yield (
                 f"{name} is given the entities of dev that it is to find",
                 "It keeps them, so its scores would be those of the answers, and those of "

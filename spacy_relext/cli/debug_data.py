@@ -8,6 +8,7 @@ import typer
 from spacy.cli._util import import_code, parse_config_overrides
 from spacy.language import Language
 from spacy.training import Example
+from spacy.util import ENV_VARS
 from wasabi import msg
 
 from ..candidates import keep_all
@@ -67,7 +68,9 @@ def debug_data_cli(
     scores count for nothing. Values of the config are overridden as with `spacy train`,
     such as --paths.model PATH.
     """
-    overrides = parse_config_overrides(ctx.args)
+    # The variable of the environment is for those who give a config.
+    env_var = None if config_path is None else ENV_VARS.CONFIG_OVERRIDES
+    overrides = parse_config_overrides(ctx.args, env_var)
     try:
         found = debug_data(
             train_path,

@@ -16,6 +16,7 @@ from spacy.util import (
 )
 
 from ..candidates import keep_all, restore_state
+from ..corpus import find_reader
 from ..inspection import Setup
 
 # The sections of components, by their names.
@@ -71,18 +72,20 @@ class TrainingConfig(NamedTuple):
     @property
     def n_initial(self) -> Optional[int]:
         """RETURNS (Optional[int]): How many examples of the training data the component is
-        initialized with, None for all."""
+        initialized with, None for all, and where the reader tells which these are."""
+        _, reader = find_reader(self.nlp.config, "train")
         is_streamed = self.nlp.config["training"]["max_epochs"] == -1
-        return N_STREAMED if is_streamed else None
+        is_in_order = not reader.get("shuffle") and not reader.get("augmenter")
+        return N_STREAMED if is_streamed and is_in_order else None
 
     @property
     def before(self) -> Parts:
-        """RETURNS (Dict[str, Dict[str, Any]]): The components before it; all others
-        where it is not in the pipeline."""
+        """RETURNS (Dict[str, Dict[str, Any]]): The components before it that are not
+        disabled; all others where it is not in the pipeline."""
         names = [*self.pipeline]
         if self.name in names:
             names = names[: names.index(self.name)]
-        return {name: self.pipeline[name] for name in names}
+        return {name: self.pipeline[name] for name in names if name not in self.disabled}
 
     @property
     def annotating(self) -> Parts:

@@ -699,6 +699,37 @@ def test_labels_and_pairs_that_come_late_in_a_stream(tmp_path, config, labels):
     assert late not in told and "out of reach" not in told
 
 
+def test_of_a_shuffled_stream_it_is_not_known_what_comes_late(tmp_path, config):
+    reader = '[corpora.train]\n@readers = "spacy-relext.EntityCorpus.v1"\npath = null\n'
+    config.write_text(f"{CONFIG}{STREAMED}\n[corpora]\n\n{reader}shuffle = true")
+    met = make("Bo met Al .", PEOPLE, [(0, 1, "MET")])
+    _, told = debug(tmp_path, [*clean(100), met], clean(5, 200), "--config", config)
+    assert "do not have" not in told
+
+
+def test_a_variable_for_overrides_does_not_ask_for_a_config(tmp_path, config, monkeypatch):
+    monkeypatch.setenv("SPACY_CONFIG_OVERRIDES", "--nlp.lang qq")
+    result, _ = debug(tmp_path, clean(), clean(5, 50))
+    assert result.exit_code == 0
+    result, _ = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+    assert result.exit_code == 1
+
+
+def test_a_disabled_component_finds_no_entities(tmp_path, config):
+    text = CONFIG.replace('["transformer",', '["transformer", "ner",')
+    text = text.replace("[components]\n", '[components]\n\n[components.ner]\nfactory = "ner"\n')
+    readers = "".join(
+        f'[corpora.{name}]\n@readers = "spacy.Corpus.v1"\npath = null\n'
+        for name in ("train", "dev")
+    )
+    text += f'\n[training]\nannotating_components = ["ner"]\n\n[corpora]\n\n{readers}'
+    for disabled in (False, True):
+        line = 'lang = "en"\ndisabled = ["ner"]'
+        config.write_text(text.replace('lang = "en"', line) if disabled else text)
+        _, told = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+        assert ("would get no entities of train" in told) == disabled
+
+
 def init_from(config, tmp_path):
     """The component as a training begins with it, the encoder aside."""
     config = spacy.blank("en").config.merge(load_config(config))
