@@ -159,10 +159,9 @@ def _get_namespaces() -> type:
 
     class Namespaces(namespace.NamespaceManager):
         def compute_qname(self, uri: str, generate: bool = True) -> Tuple:
-            if generate and not uri.endswith("."):
-                generate = not namespace.split_uri(uri)[0].endswith("%")
-            else:
-                generate = False
+            if generate:
+                beginning, name = namespace.split_uri(uri)
+                generate = not beginning.endswith("%") and not name.endswith(".")
             return super().compute_qname(uri, generate)
 
     return Namespaces

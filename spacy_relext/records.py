@@ -142,8 +142,8 @@ def as_record(
         head, tail = ids[as_stored_key(relation.head)], ids[as_stored_key(relation.tail)]
         heads, tails = (
             # Mentions may be one since the relations were set.
-            list(dict.fromkeys(ids[as_stored_key(x)] for x in mentions))
-            for mentions in (relation.head_mentions, relation.tail_mentions)
+            list(dict.fromkeys(ids[as_stored_key(x)] for x in of_entity))
+            for of_entity in (relation.head_mentions, relation.tail_mentions)
         )
         told: RelationRecord = {
             "head": head,

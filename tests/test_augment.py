@@ -895,12 +895,14 @@ def test_a_name_within_a_linked_one(tmp_path, others, changed):
         )
 
 
-def test_an_entity_with_an_id_on_some_mentions_stays_one_by_its_text(tmp_path):
+@pytest.mark.parametrize("linked", [0, 2])
+def test_an_entity_with_an_id_on_some_mentions_stays_one_by_its_text(tmp_path, linked):
     """And two by its id."""
     names = make_doc("Zoe|Lou")
     names.ents = [make_span(names, i, i + 1, "PER", f"Q{i}") for i in range(2)]
     DocBin(docs=[names]).to_disk(tmp_path / "names.spacy")
-    ents = [(0, 1, "PER", "Q7259"), (2, 3, "PER"), (4, 5, "PER")]
+    kb_ids = ["Q7259" if i == linked else "" for i in range(3)]
+    ents = [(2 * i, 2 * i + 1, "PER", kb_id) for i, kb_id in enumerate(kb_ids)]
     doc = make_doc("Ada |met |Bo |. |Ada |left")
     # The same is there with and without an id.
     doc.spans["sc"] = [make_span(doc, 0, 1, "PER", kb_id) for kb_id in ("", "Q7259")]
@@ -912,9 +914,10 @@ def test_an_entity_with_an_id_on_some_mentions_stays_one_by_its_text(tmp_path):
             (eg,) = seeded(augmenter, example, seed)
             first, other, last = eg.reference.ents
             assert first.text == last.text not in ("Ada", other.text)
-            assert first.kb_id and not other.kb_id and not last.kb_id
-            assert [x.kb_id for x in eg.reference.spans["sc"]] == [0, first.kb_id]
-        assert first.kb_id_ == "Q7259"
+            ids = [span.kb_id_ for span in eg.reference.ents]
+            assert list(map(bool, ids)) == list(map(bool, kb_ids))
+            assert [x.kb_id_ for x in eg.reference.spans["sc"]] == ["", ids[linked]]
+        assert ids == kb_ids
 
 
 def test_a_name_of_the_doc_is_no_replacement(names_path):

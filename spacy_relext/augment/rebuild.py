@@ -125,7 +125,7 @@ def rebuild(
     def move(span: Span) -> Span:
         kb_id = span.kb_id_
         if renamed[span.start : span.end].any():
-            # What had no id gets none, as a mention of an entity that others are linked to.
+            # A mention without an id stays so, also where others of its entity have one.
             is_linked = bool(read_ids(kb_id, None))
             kb_id = new_ids.get((span.start, span.end), "") if is_linked else ""
         return Span(

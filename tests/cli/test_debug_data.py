@@ -728,6 +728,24 @@ def test_a_disabled_component_finds_no_entities(tmp_path, config):
         config.write_text(text.replace('lang = "en"', line) if disabled else text)
         _, told = debug(tmp_path, clean(), clean(5, 50), "--config", config)
         assert ("would get no entities of train" in told) == disabled
+        # Nor does it keep those that it is given.
+        config.write_text(config.read_text().replace("spacy.Corpus.v1", ENTITIES))
+        _, told = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+        assert ("is given the entities of dev" in told) != disabled
+
+
+def test_a_factory_need_not_say_what_it_sets(tmp_path, config):
+    code = tmp_path / "code.py"
+    code.write_text(
+        "from spacy.language import Language\n"
+        '@Language.factory("my_relations")\n'
+        "def make(nlp, name, pairs=None):\n"
+        "    return None\n"
+    )
+    config.write_text(CONFIG.replace('"relation_extractor"\n\n', '"my_relations"\n\n'))
+    options = ("--config", config, "--code", code)
+    _, told = debug(tmp_path, clean(), clean(5, 50), *options)
+    assert "The factory of" not in told
 
 
 def init_from(config, tmp_path):
