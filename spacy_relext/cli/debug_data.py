@@ -114,10 +114,9 @@ def debug_data(
     code_path (Optional[Path]): Python file to import first.
     RETURNS (Dict[str, Any]): What `inspect_corpus` finds as `train` and `dev`; the
         `learnt_labels`; `late_labels`, those of train that are not learnt because what is
-        read before the training has none; `unseen_labels`, those of dev alone;
-        `absent_labels`, those that
-        the config gives and neither has; `other_labels`, those that it does not give;
-        `lacked_labels`, those that a sourced component does not have; of these three none
+        read before the training has none; `unseen_labels`, those of dev alone, where the
+        component was not trained before; `absent_labels`, those that the config gives and
+        neither has; `other_labels`, those that it does not give; `lacked_labels`, those that a sourced component does not have; of these three none
         that the scorer leaves out; `unscored_labels`, those of the scorer that neither
         has; `unknown_symmetric`, those of `symmetric_labels` that are none of the
         component's; `unread_labels`, why it is not known what labels the config gives;
@@ -169,7 +168,7 @@ def _compare_labels(
     dev: Collection[str],
 ) -> Dict[str, Any]:
     """What labels the data, the component and its scorer do not share."""
-    learnt = set(train if setup.labels is None else setup.labels)
+    own = set(train if setup.labels is None else setup.labels)
     in_data = {*train, *dev}
     given, source, unread, scored = None, None, "", None
     if config is not None:
@@ -178,16 +177,18 @@ def _compare_labels(
         _, scored = read_scorer(config)
     missed = in_data if scored is None else in_data.intersection(scored)
     is_collected = given is None and source is None
+    learns = config is None or not config.is_frozen
     unlike: Dict[str, Collection[str]] = {
-        "learnt_labels": learnt,
-        "late_labels": missed.intersection(train) - learnt if is_collected else (),
-        "unseen_labels": missed.difference(train),
+        "learnt_labels": own if learns else (),
+        "late_labels": missed.intersection(train) - own if is_collected else (),
+        # One that was trained before has learnt its labels already.
+        "unseen_labels": missed.difference(train) if source is None else (),
         "absent_labels": set(given or ()) - in_data,
         "other_labels": set() if given is None else missed.difference(given),
         "lacked_labels": set() if source is None else missed.difference(source),
         "unscored_labels": set(scored or ()) - in_data,
         # Where the labels are not there yet, any may be one.
-        "unknown_symmetric": () if unread else set(setup.symmetric_labels) - learnt,
+        "unknown_symmetric": () if unread else set(setup.symmetric_labels) - own,
     }
     return {
         "unread_labels": unread,

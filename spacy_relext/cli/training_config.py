@@ -4,20 +4,13 @@ from configparser import Error as ConfigParserError
 from pathlib import Path
 from typing import Any, Collection, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
-import srsly
 from spacy.language import Language
-from spacy.util import (
-    get_model_meta,
-    get_package_path,
-    is_package,
-    load_config,
-    load_model_from_config,
-    registry,
-)
+from spacy.util import load_config, load_model_from_config, registry
 
 from ..candidates import keep_all, restore_state
 from ..corpus import find_reader
 from ..inspection import Setup
+from .other_pipelines import complete, read_trained
 
 # The sections of components, by their names.
 Parts = Dict[str, Dict[str, Any]]
@@ -114,7 +107,7 @@ def read_training_config(
         raise ValueError(f"{path} has no section [nlp]")
     _check_types("nlp", config["nlp"], OF_NLP)
     components = {
-        name: _complete(name, part) for name, part in config.get("components", {}).items()
+        name: complete(name, part) for name, part in config.get("components", {}).items()
     }
     part = components.get(component)
     if part is None:
@@ -125,7 +118,7 @@ def read_training_config(
     own = initialize.get("components", {}).get(component, {})
     # One that was trained before is not initialized.
     given_labels, unread = _read_labels(component, {} if "source" in part else own)
-    trained = _read_trained(component, part)
+    trained = read_trained(component, part)
     source_labels = trained.get("labels")
     labels = given_labels if source_labels is None else source_labels
     names = config["nlp"].get("pipeline", [])
@@ -180,20 +173,6 @@ def get_factory(name: str, part: Dict[str, Any]) -> str:
     return part.get("factory") or part.get("component") or name
 
 
-def _complete(name: str, part: Dict[str, Any]) -> Dict[str, Any]:
-    """A section, with what the config of another pipeline says of the component."""
-    path = _find_source(part)
-    if path is None:
-        return part
-    components = load_config(path / "config.cfg", interpolate=True)["components"]
-    there = part.get("component", name)
-    if there not in components:
-        raise ValueError(
-            f"{path} has no component {there!r}, there are: {', '.join(components)}"
-        )
-    return {**components[there], **part}
-
-
 # What the values are that are read here.
 Types = Mapping[str, Union[type, Tuple[type, ...]]]
 NoneType = type(None)
@@ -220,28 +199,6 @@ def _check_types(section: str, part: Dict[str, Any], types: Types) -> None:
     for key, expected in types.items():
         if key in part and not isinstance(part[key], expected):
             raise ValueError(f"{key} of [{section}] can't be {part[key]!r}")
-
-
-def _read_trained(name: str, part: Dict[str, Any]) -> Dict[str, Any]:
-    """What a component has of its training, nothing where there was none."""
-    folder = _find_source(part)
-    if folder is None:
-        return {}
-    path = folder / part.get("component", name) / "cfg"
-    return srsly.read_json(path) if path.is_file() else {}
-
-
-def _find_source(part: Dict[str, Any]) -> Optional[Path]:
-    """The folder of the pipeline that a component is of, None where there is none."""
-    source = part.get("source")
-    if not source or not isinstance(source, str):
-        return None
-    path = Path(source)
-    if is_package(source):
-        package = get_package_path(source)
-        meta = get_model_meta(package)
-        path = package / "{lang}_{name}-{version}".format(**meta)
-    return path if (path / "config.cfg").is_file() else None
 
 
 def _read_setup(

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import spacy_relext.cli  # noqa: F401
 from spacy_relext import Relation, set_relations
-from spacy_relext.cli import training_config
+from spacy_relext.cli import other_pipelines
 
 VOCAB = spacy.blank("en").vocab
 
@@ -300,6 +300,22 @@ def test_labels_that_a_sourced_component_lacks(tmp_path, config, labels, told, g
     assert "[initialize] that no relation has" not in text
 
 
+@pytest.mark.parametrize("frozen", [False, True])
+def test_labels_that_a_sourced_component_has_learnt_before(tmp_path, config, frozen):
+    """Train need not have them, and of what is frozen nothing."""
+    (tmp_path / "model" / "relation_extractor").mkdir(parents=True)
+    cfg = tmp_path / "model" / "relation_extractor" / "cfg"
+    cfg.write_text('{"labels": ["LEFT", "MET"]}')
+    (tmp_path / "model" / "config.cfg").write_text(CONFIG)
+    training = '[training]\nfrozen_components = ["relation_extractor"]\n' if frozen else ""
+    config.write_text(f"{with_source(CONFIG)}\n{training}")
+    met = make("Bo met Al .", PEOPLE, [(0, 1, "MET")])
+    options = ("--config", config, "--paths.model", tmp_path / "model")
+    _, text = debug(tmp_path, clean(5), [*clean(5, 50), met], *options)
+    assert "all missed" not in text
+    assert ("fewer than 20 relations in train" in text) != frozen
+
+
 def test_a_component_that_is_not_sourced_lacks_no_labels(tmp_path, config, monkeypatch):
     """Also where one of its name lies in the working folder."""
     (tmp_path / "relation_extractor").mkdir()
@@ -376,7 +392,7 @@ def test_components_of_another_pipeline(
         (package / "meta.json").write_text(json.dumps(meta))
         folder.rename(package / f"{source}-1.0")
         monkeypatch.syspath_prepend(tmp_path)
-        monkeypatch.setattr(training_config, "is_package", source.__eq__)
+        monkeypatch.setattr(other_pipelines, "is_package", source.__eq__)
     config.write_text(
         SOURCED.format(
             source=json.dumps(source), annotating=json.dumps(annotating), option=option
