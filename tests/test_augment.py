@@ -895,6 +895,26 @@ def test_a_name_within_a_linked_one(tmp_path, others, changed):
         )
 
 
+@pytest.mark.parametrize("inner, changed", [([3], False), ([3, 8], True)])
+def test_a_name_within_one_of_two_mentions_of_a_text(tmp_path, inner, changed):
+    """They have one text still, or would be two entities."""
+    names = make_doc("Cork")
+    names.spans["sc"] = [make_span(names, 0, 1, "LOC")]
+    DocBin(docs=[names]).to_disk(tmp_path / "names.spacy")
+    doc = make_doc("The |University |of |York |and |the |University |of |York |by |York")
+    spans = [make_span(doc, start, start + 3, "ORG") for start in (1, 6)]
+    spans += [make_span(doc, i, i + 1, "LOC") for i in [*inner, 10]]
+    doc.spans["sc"] = spans
+    for augmenter in (
+        create_replace_entities_augmenter(1.0, tmp_path / "names.spacy", spans_key="sc"),
+        create_mask_entities_augmenter(1.0, spans_key="sc"),
+    ):
+        new = only(augmenter, Example(NLP.make_doc(doc.text), doc)).reference
+        first, second, *others = texts(new.spans["sc"])
+        assert (others != ["York"] * len(others)) == changed
+        assert first == second
+
+
 @pytest.mark.parametrize("linked", [0, 2])
 def test_an_entity_with_an_id_on_some_mentions_stays_one_by_its_text(tmp_path, linked):
     """And two by its id."""

@@ -24,9 +24,9 @@ def rename(
     share: float,
     draw: Callable[[List[Span]], Sequence[Name]],
 ) -> List[Edit]:
-    """New texts for all mentions of an entity, or for none. What names another thing then
-    is not put within a mention of an entity that is linked and has others: that would lose
-    its id, and be another entity than they are.
+    """New texts for all mentions of an entity, or for none. None is put within a mention of
+    an entity that has others and would be another one than they are then: where it is
+    linked and would lose its id, and where it would lose the text that they share.
 
     nlp (Language): The pipeline, whose tokenizer makes words of the texts.
     doc (Doc): The doc.
@@ -42,12 +42,15 @@ def rename(
     free = {as_key(span) for span in _replaceable(doc, spans_key)}
     entities = _find_entities(doc, spans_key, tell)
     linked = [x for spans in entities if len(spans) > 1 for x in spans if x.kb_id]
+    alike = [found for mentions in entities for found in _find_alike(mentions)]
     edits = {}
     for spans in entities:
         if not free.issuperset(map(as_key, spans)) or random.random() >= share:
             continue
         drawn = list(zip(spans, draw(spans)))
         if any(new.kb_id is not None and _is_within(span, linked) for span, new in drawn):
+            continue
+        if any(_tells_apart(spans, mentions) for mentions in alike):
             continue
         for span, new in drawn:
             if new.text != span.text:
@@ -108,6 +111,27 @@ def find_ids(span: Span, separator: Optional[str]) -> List[Hashable]:
     if ids:
         return [("kb_id", id_) for id_ in sorted(ids)]
     return [("ent_id", span.id)] if span.id else []
+
+
+def _find_alike(mentions: List[Span]) -> List[List[Span]]:
+    """The mentions of an entity that share a text with others."""
+    by_text: Dict[str, List[Span]] = defaultdict(list)
+    for span in mentions:
+        by_text[normal_text(span.text, ignore_case=True)].append(span)
+    return [spans for spans in by_text.values() if len(spans) > 1]
+
+
+def _tells_apart(spans: List[Span], alike: List[Span]) -> bool:
+    """Whether mentions of one text would have several if the spans had other ones."""
+    places = {
+        tuple(
+            (span.start - mention.start, span.end - mention.start)
+            for span in spans
+            if _is_within(span, [mention])
+        )
+        for mention in alike
+    }
+    return len(places) > 1
 
 
 def _is_within(span: Span, others: List[Span]) -> bool:
