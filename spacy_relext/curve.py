@@ -9,20 +9,18 @@ from typing import (
     List,
     NamedTuple,
     Optional,
-    Sequence,
-    Set,
     Tuple,
 )
 
 import numpy
 from spacy.training import Example
 from spacy.util import minibatch
-from thinc.types import Floats1d, Ints1d
+from thinc.types import Floats1d
 
 from .decoding import decide
 from .extractor import RelationExtractor
-from .pairs import Pairs
-from .reference import Reference, number_places
+from .reference import Reference, match_pairs
+from .truths import get_truths
 from .user_data import has_relations
 
 N_POINTS = 100
@@ -149,42 +147,23 @@ def rank_candidates(
             continue
         decisions = decide(lowest, batch_scores, pairs, pipe.symmetric_columns)
         rows, columns, held = (x[is_wanted[decisions[1]]] for x in decisions)
-        head, tail, gold = _number_entities(pipe, batch, labels, pairs)
-        heads, tails = head[rows], tail[rows]
+        # As the scorer does, it looks for entities among all that have one of its labels.
+        references = [
+            Reference(eg, labels, symmetric, pipe.grouping, pipe.cfg["spans_key"])
+            for eg in batch
+        ]
+        matches = match_pairs(references, pairs)
+        heads, tails = matches.head[rows], matches.tail[rows]
         turned = is_symmetric[columns] & (tails < heads)
         heads, tails = numpy.where(turned, [tails, heads], [heads, tails])
         # What was found in parts of an entity counts once, as it does for the scorer.
         triples = numpy.stack([heads, tails, columns], axis=1)
-        triples, where = numpy.unique(triples, axis=0, return_inverse=True)
-        best = numpy.zeros(len(triples), dtype="f")
+        _, first, where = numpy.unique(
+            triples, axis=0, return_index=True, return_inverse=True
+        )
+        best = numpy.zeros(len(first), dtype="f")
         numpy.maximum.at(best, where.ravel(), held)
         scores.append(best)
-        truths.append(numpy.asarray([tuple(x) in gold for x in triples.tolist()], dtype="f"))
+        right = get_truths(matches.relations, pairs, pipe.labels)
+        truths.append(right[rows[first], columns[first]])
     return numpy.concatenate(scores), numpy.concatenate(truths)
-
-
-def _number_entities(
-    pipe: RelationExtractor,
-    examples: Sequence[Example],
-    labels: Optional[Collection[str]],
-    pairs: Pairs,
-) -> Tuple[Ints1d, Ints1d, Set[Tuple[int, int, int]]]:
-    """The numbers of the gold entities that head and tail of each pair are, and which of
-    these have which labels, as heads and tails; of a symmetric one the lower number first.
-    As the scorer does, it looks for them among all entities with one of its labels."""
-    references = [
-        Reference(
-            eg, labels, pipe.cfg["symmetric_labels"], pipe.grouping, pipe.cfg["spans_key"]
-        )
-        for eg in examples
-    ]
-    head, tail, numbers = number_places(references, pairs)
-    gold = set()
-    for i, reference in enumerate(references):
-        for head_place, tail_place, label in reference.relations:
-            both = [numbers.get((i, place), -1) for place in (head_place, tail_place)]
-            if label in pipe.cfg["symmetric_labels"]:
-                both.sort()
-            if label in pipe.labels:
-                gold.add((*both, pipe.labels.index(label)))
-    return head, tail, gold

@@ -1,7 +1,17 @@
 """What a pipeline found, held against the reference."""
 
 from collections import Counter, defaultdict
-from typing import Collection, Dict, Iterable, Optional, Sequence, Set, Tuple
+from typing import (
+    Collection,
+    Dict,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 import numpy
 from spacy.tokens import Span
@@ -26,6 +36,7 @@ class Reference:
     predicted one is.
 
     relations (Dict[Triple, Relation]): The gold relations by head, tail and label.
+    aligner (Aligner): Aligns the spans of these.
     """
 
     def __init__(
@@ -46,7 +57,7 @@ class Reference:
             of `doc.spans`.
         """
         self._symmetric = symmetric_labels
-        aligner = Aligner(example)
+        self.aligner = aligner = Aligner(example)
         gold = get_entity_relations(example.reference, grouping, spans_key)
         self.relations: Dict[Triple, Relation] = {}
         taken: Dict[Triple, Triple] = {}
@@ -133,16 +144,39 @@ class Reference:
             head, tail = tail, head
         return head, tail, label
 
+    def get_directions(self, triple: Triple) -> List[Tuple[Place, Place]]:
+        """From where to where it holds.
 
-def number_places(
-    references: Sequence[Reference], pairs: Pairs
-) -> Tuple[Ints1d, Ints1d, Dict[Tuple[int, Place], int]]:
-    """Which entities of the references the heads and tails of pairs are.
+        triple (Tuple[Place, Place, str]): Head, tail and label.
+        RETURNS (List[Tuple[Place, Place]]): Head and tail, and tail and head where the
+            label is symmetric.
+        """
+        head, tail, label = triple
+        forth, back = (head, tail), (tail, head)
+        return [forth, back] if label in self._symmetric and head != tail else [forth]
+
+
+class Matches(NamedTuple):
+    """Pairs of predicted entities held against references.
+
+    head, tail (Ints1d): For each pair a number of the gold entity that its head is, and of
+        the one that its tail is.
+    relations (List[Tuple[int, Relation, Aligner]]): The index of a pair, a gold relation of
+        it, and what aligns the spans of that; once for each pair that a relation is of.
+    """
+
+    head: Ints1d
+    tail: Ints1d
+    relations: List[Tuple[int, Relation, Aligner]]
+
+
+def match_pairs(references: Sequence[Reference], pairs: Pairs) -> Matches:
+    """Which gold entities and relations pairs are of: a relation between the closest
+    mentions of one would score as right.
 
     references (Sequence[Reference]): Those of the docs of the pairs.
     pairs (Pairs): The pairs.
-    RETURNS (Tuple[Ints1d, Ints1d, Dict[Tuple[int, Place], int]]): A number for each head
-        and each tail, and the numbers by the index of the doc and the entity.
+    RETURNS (Matches): What they are of.
     """
     numbers: Dict[Tuple[int, Place], int] = {}
     bounds = list(zip(pairs.start.tolist(), pairs.end.tolist()))
@@ -157,7 +191,20 @@ def number_places(
         mentions = bounds[first[entity] : first[entity] + count[entity]]
         place = references[doc[entity]].find(bounds[main], mentions)
         number[main] = numbers.setdefault((doc[entity], place), len(numbers))
-    return number[head], number[tail], numbers
+    # Two numbers as one.
+    keys = number[head] * len(numbers) + number[tail]
+    order = numpy.argsort(keys, kind="stable")
+    relations = []
+    for i, reference in enumerate(references):
+        for triple, relation in reference.relations.items():
+            for ends in reference.get_directions(triple):
+                key = [numbers.get((i, place), -1) for place in ends]
+                if min(key) >= 0:
+                    wanted = key[0] * len(numbers) + key[1]
+                    span = numpy.searchsorted(keys, [wanted, wanted + 1], sorter=order)
+                    found = order[slice(*span)].tolist()
+                    relations += [(row, relation, reference.aligner) for row in found]
+    return Matches(number[head], number[tail], relations)
 
 
 def _get_bounds(span: Span) -> Bounds:

@@ -25,7 +25,7 @@ from spacy.util import registry
 from .entities import get_entities
 from .grouping import Grouping, normal_text
 from .pairs import Pairs
-from .reference import Place, Reference, Triple, number_places
+from .reference import Place, Reference, Triple, match_pairs
 from .relation import Relation, get_relations
 from .truths import in_both_directions
 from .user_data import has_relations
@@ -120,9 +120,8 @@ def score_relations(
         for label in predicted_of.keys() | gold_of.keys():
             per_type[label].score_set(predicted_of[label], gold_of[label])
         if candidates is not None and gold:
-            n_candidates += _count_candidates(
-                candidates([example.predicted]), reference, symmetric
-            )
+            matches = match_pairs([reference], candidates([example.predicted]))
+            n_candidates += len({id(relation) for _, relation, _ in matches.relations})
         if example.reference.has_annotation("SENT_START"):
             is_intra = _sentence_sharer(example)
             for score, here in ((intra, True), (inter, False)):
@@ -226,25 +225,6 @@ def _sentence_sharer(example: Example) -> Callable[[Triple], bool]:
         return not find_sentences(triple[0]).isdisjoint(find_sentences(triple[1]))
 
     return shares
-
-
-def _count_candidates(pairs: Pairs, reference: Reference, symmetric: Set[str]) -> int:
-    """How many gold relations of one doc are among its candidate pairs."""
-    heads, tails, numbers = number_places([reference], pairs)
-    sought = [
-        (i, *map(numbers.__getitem__, keys))
-        for i, (head, tail, label) in enumerate(reference.relations)
-        for keys in _list_orders((0, head), (0, tail), label in symmetric)
-        if numbers.keys() >= {*keys}
-    ]
-    relation, *ends = numpy.asarray(sought, dtype="int64").reshape(-1, 3).T
-    # Two numbers as one.
-    candidates, wanted = (x * len(numbers) + y for x, y in ((heads, tails), ends))
-    return len(set(relation[numpy.isin(wanted, candidates)].tolist()))
-
-
-def _list_orders(head: Any, tail: Any, is_symmetric: bool) -> List[Tuple[Any, Any]]:
-    return [(head, tail), (tail, head)] if is_symmetric else [(head, tail)]
 
 
 def _as_row(score: PRFScore) -> Dict[str, float]:

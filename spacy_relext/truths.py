@@ -1,22 +1,8 @@
 """What the candidate pairs of a training batch should come out as."""
 
-from collections import Counter, defaultdict
-from functools import partial
-from itertools import product
-from typing import (
-    Callable,
-    Collection,
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    Optional,
-    Sequence,
-    Tuple,
-)
+from typing import Collection, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy
-from spacy.tokens import Span
 from spacy.training import Example
 from thinc.types import Array1d, Floats2d
 
@@ -24,6 +10,7 @@ from .alignment import Aligner
 from .entities import as_key
 from .grouping import Grouping, get_entity_relations
 from .pairs import Evidence, Pairs
+from .reference import Reference, match_pairs
 from .relation import Relation
 
 # The index of a pair, a gold relation of it, and what aligns the spans of that.
@@ -41,8 +28,9 @@ def match_relations(
     """Which pairs the relations of the references are of. Gold relations whose mentions,
     pair or label are unknown here have no place in it.
 
-    The entity of a gold one is that which has its very mentions, or else most of them;
-    where it was found in parts, those parts as well that have no more of another.
+    With a grouping, a relation is of all pairs that it would score as right for: where an
+    entity was found in parts, each of them is it. Without one it is of the very mentions
+    that it is told by, as between two that do not tell of it, it can't be learnt.
 
     examples (Sequence[Example]): The batch.
     pairs (Pairs): Pairs of its predicted entities.
@@ -55,25 +43,39 @@ def match_relations(
     RETURNS (List[Tuple[int, Relation, Aligner]]): The index of a pair, its relation, and
         what aligns the spans of that; once for each pair that a relation is of.
     """
-    known = set(labels)
+    if grouping is None:
+        found = _match_mentions(examples, pairs, symmetric_labels, spans_key)
+    else:
+        references = [
+            Reference(eg, None, symmetric_labels, grouping, spans_key) for eg in examples
+        ]
+        found = match_pairs(references, pairs).relations
+    return [match for match in found if match[1].label in labels]
+
+
+def _match_mentions(
+    examples: Sequence[Example],
+    pairs: Pairs,
+    symmetric_labels: Collection[str],
+    spans_key: Optional[str],
+) -> List[Match]:
+    mention_of: Dict[Tuple, int] = {}
+    for i, (doc, span) in enumerate(zip(pairs.doc.tolist(), pairs.mentions)):
+        # Of several on the same tokens the label tells which is meant, or it is the first.
+        mention_of.setdefault((doc, *as_key(span)), i)
+        mention_of.setdefault((doc, span.start, span.end), i)
     held: List[Tuple[int, int, Relation, Aligner]] = []
-    bounds = numpy.searchsorted(pairs.doc, numpy.arange(len(examples) + 1))
     for i, eg in enumerate(examples):
         aligner = Aligner(eg)
-        find_at = _mention_finder(aligner, pairs, range(bounds[i], bounds[i + 1]))
-        find = partial(_find_entities, pairs, find_at)
-        gold = get_entity_relations(eg.reference, grouping, spans_key)
+        gold = get_entity_relations(eg.reference, None, spans_key)
         for relation in in_both_directions(gold, symmetric_labels):
-            if relation.label not in known:
-                continue
-            if grouping is None:
-                # Between two mentions that do not tell of it, it can't be learnt; and of
-                # several on the same tokens the first is meant.
-                heads, tails = find_at(relation.head)[:1], find_at(relation.tail)[:1]
-            else:
-                heads = find(relation.head, relation.head_mentions)
-                tails = find(relation.tail, relation.tail_mentions)
-            held.extend((*pair, relation, aligner) for pair in product(heads, tails))
+            keys = ((i, *(aligner.align(x) or ())) for x in (relation.head, relation.tail))
+            ends = [
+                mention_of.get((*key, span.label), mention_of.get(key, -1))
+                for key, span in zip(keys, (relation.head, relation.tail))
+            ]
+            if min(ends) >= 0:
+                held.append((*ends, relation, aligner))
     if not held:
         return []
     head, tail, relations, aligners = zip(*held)
@@ -86,13 +88,14 @@ def get_truths(matches: Iterable[Match], pairs: Pairs, labels: Sequence[str]) ->
 
     matches (Iterable[Tuple[int, Relation, Aligner]]): See `match_relations`.
     pairs (Pairs): The pairs that were matched.
-    labels (Sequence[str]): The labels that were.
+    labels (Sequence[str]): The labels, of others nothing is told.
     RETURNS (Floats2d): 1 or 0, (pairs, labels), in main memory.
     """
     truths = numpy.zeros((len(pairs), len(labels)), dtype="float32")
     column = {label: i for i, label in enumerate(labels)}
     for row, relation, _ in matches:
-        truths[row, column[relation.label]] = 1
+        if relation.label in column:
+            truths[row, column[relation.label]] = 1
     return truths
 
 
@@ -146,49 +149,3 @@ def in_both_directions(
         yield relation
         if relation.label in symmetric_labels:
             yield relation.reverse()
-
-
-def _mention_finder(
-    aligner: Aligner, pairs: Pairs, of_doc: range
-) -> Callable[[Span], List[int]]:
-    """A function from a gold mention to the indices, among those of its doc, of the
-    predicted entities that it is a mention of."""
-    entities: Dict[Tuple, List[int]] = defaultdict(list)
-    first = numpy.append(0, numpy.cumsum(pairs.n_mentions))
-    for entity in of_doc:
-        for span in pairs.mentions[first[entity] : first[entity + 1]]:
-            entities[span.start, span.end].append(entity)
-            entities[as_key(span)].append(entity)
-
-    def find_at(span: Span) -> List[int]:
-        bounds = aligner.align(span)
-        if bounds is None:
-            return []
-        return entities.get((*bounds, span.label)) or entities.get(bounds, [])
-
-    return find_at
-
-
-def _find_entities(
-    pairs: Pairs,
-    find_at: Callable[[Span], List[int]],
-    main: Span,
-    mentions: Sequence[Span],
-) -> List[int]:
-    """The predicted entities that a gold one is, by its mention that tells most and all
-    of them."""
-    found = [find_at(span) for span in mentions]
-    votes = Counter(entity for entities in found for entity in entities)
-    if not votes:
-        return []
-    most = max(votes.values())
-    best = [entity for entity, n in votes.items() if n == most]
-    if most == len(mentions):
-        same = [entity for entity in best if most == pairs.n_mentions[entity]]
-        if same:
-            return same
-    whole, *_ = [entity for entity in find_at(main) if entity in best] or best
-    # A part has a mention that the whole lacks.
-    others = {entity for entities in found if whole not in entities for entity in entities}
-    parts = {entity for entity in others if 2 * votes[entity] > pairs.n_mentions[entity]}
-    return sorted({whole, *parts})

@@ -233,3 +233,26 @@ def test_what_is_learnt_is_what_scores(example):
     scores = score_relations([example], grouping=GROUPING)
     expected = 1.0 if example.reference._.relations else 0.0
     assert (scores["rels_p"], scores["rels_r"]) == (expected, expected)
+
+
+@settings(max_examples=100)
+@given(example=linked_docs(), data=st.data())
+def test_where_entities_are_found_wrongly_a_pair_is_learnt_if_it_scores(example, data):
+    predicted, labels = example.predicted, ["R", "S"]
+    ids = st.sampled_from(["", "A", "B", "C", "A|B"])
+    predicted.ents = [
+        Span(predicted, span.start, span.end, "P", kb_id=data.draw(ids))
+        for span in predicted.ents
+        if data.draw(st.integers(0, 5))
+    ]
+    entities = group_entities(predicted, GROUPING)
+    pairs = Pairs.all([entities])
+    matches = match_relations([example], pairs, labels, ["S"], GROUPING)
+    truths = get_truths(matches, pairs, labels)
+    for row, mains in enumerate(zip(*pairs.closest)):
+        mains = [pairs.mentions[main] for main in mains]
+        ends = [tuple(entities[side[row]]) for side in (pairs.head, pairs.tail)]
+        for column, label in enumerate(labels):
+            set_relations(predicted, [Relation(*mains, label, 1.0, *ends)])
+            scores = score_relations([example], symmetric_labels=["S"], grouping=GROUPING)
+            assert (scores["rels_p"] == 1) == truths[row, column]
