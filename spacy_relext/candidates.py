@@ -16,9 +16,9 @@ from .relation import Relation
 
 # A pair generator narrows (or extends) the pairs of a batch of docs; it is
 # handed all of them. One that has to learn from the training data also has
-# `initialize(relations)` and a settable `state`, a dict of plain values; set to that of
-# another generator, it raises a KeyError or a ValueError. None is a closure, as those
-# can't be pickled, and `nlp.pipe(n_process=2)` has to where processes are spawned.
+# `initialize(relations)` and a property `state`, a dict of plain values; when it is set to
+# the state of another kind of generator, it raises a KeyError or a ValueError. Closures
+# can't be pickled, as `nlp.pipe(n_process=2)` does, so no generator of ours is one.
 PairGenerator = Callable[[Sequence[Doc], Pairs], Pairs]
 
 

@@ -118,9 +118,8 @@ def rank_candidates(
     examples: Iterable[Example],
     labels: Optional[Collection[str]] = None,
 ) -> Tuple[Floats1d, Floats1d]:
-    """The scores of all candidate pairs and labels that hold at some threshold, whether
-    they do at that of the objective or not: of `spacy-relext.single_label.v1` the best
-    label of a pair alone.
+    """The scores of what would be found at the lowest threshold: of each candidate pair
+    all labels, or with `spacy-relext.single_label.v1` the best one.
 
     pipe (RelationExtractor): The relation extractor.
     examples (Iterable[Example]): The examples, their predicted docs as the relation

@@ -159,12 +159,13 @@ def group_entities(
 def get_entity_relations(
     doc: Doc, grouping: Optional[Grouping], spans_key: Optional[str] = None
 ) -> List[Relation]:
-    """The relations of a doc, as relations between its entities: the mentions of one are
-    those of the doc on the same tokens, also where they have another label, and where it
-    is given for some mentions of an entity, it is given for all of them. A mention of
-    several entities is the one that it is linked to or, where that does not tell, the one
-    that has no other mention, if there is one, and else the first; but not the one that is
-    the other end of the relation, if that leaves any.
+    """The relations of a doc, as relations between its entities.
+
+    - A mention of a relation is that of the doc on the same tokens, whatever its label.
+    - A relation that names some mentions of an entity is one of all of them.
+    - A mention of several entities stands for the one that it is linked to; where that
+      does not tell, for one that has no other mention, or else for the first.
+    - It does not stand for the entity at the other end of the relation, if it has another.
 
     doc (Doc): The doc.
     grouping (Optional[Callable]): As of `group_entities`, and so is the next.

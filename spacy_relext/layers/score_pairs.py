@@ -176,7 +176,7 @@ def _vectors(
 
     def backprop(dY: Floats2d) -> Floats2d:
         dH, dT = ops.alloc2f(*H.shape), ops.alloc2f(*T.shape)
-        # The same where head and tail are not side by side.
+        # Where head and tail are added up, not side by side, both are the whole row.
         of_head, of_tail = dY[:, :width], dY[:, dY.shape[1] - width :]
         ops.scatter_add(dH, ops.asarray1i(every.head), ops.as_contig(of_head))
         ops.scatter_add(dT, ops.asarray1i(every.tail), ops.as_contig(of_tail))
