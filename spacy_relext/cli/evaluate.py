@@ -92,13 +92,14 @@ def evaluate(
         found that are known from there by the names of head and tail is left out of it.
     silent (bool): Whether to print nothing.
     RETURNS (Dict[str, Any]): The scores of the pipeline.
-    RAISES (ValueError): Where the pipeline has no relation extractor, or one without a
-        threshold to draw a curve of; data can't be read, have no relations annotated, or
-        would be written over.
+    RAISES (ValueError): Where the pipeline has no relation extractor, or where a curve is
+        to be drawn of one without a threshold; where data can't be read, have no relations
+        annotated, or would be written over.
     RAISES (OSError): Where there is no such pipeline.
     """
     if output is not None:
-        check_apart([data_path] if train_path is None else [data_path, train_path], output)
+        inputs = [data_path] if train_path is None else [data_path, train_path]
+        check_apart(inputs, output, is_read=output.suffix == ".spacy")
     nlp = util.load_model(model)
     extractors = {
         name: pipe for name, pipe in nlp.pipeline if isinstance(pipe, RelationExtractor)

@@ -18,15 +18,22 @@ class WriteError(OSError):
     """What could not be written, and why."""
 
 
-def check_apart(inputs: Iterable[Path], output: Path) -> None:
-    """Make sure that no input is written over.
+def check_apart(inputs: Iterable[Path], output: Path, is_read: bool = False) -> None:
+    """Make sure that no input is written over, nor what is written read.
 
-    inputs (Iterable[Path]): What is read.
-    output (Path): What is written.
-    RAISES (ValueError): Where both are one file.
+    inputs (Iterable[Path]): What is read, files and folders.
+    output (Path): What is written, a file or a folder.
+    is_read (bool): Whether what has its suffix is read of a folder.
+    RAISES (ValueError): Where the output is an input, or a folder with one in it, or would
+        be read of a folder.
     """
-    if output.resolve() in {path.resolve() for path in inputs}:
-        raise ValueError(f"{output} cannot be input and output")
+    written = output.resolve()
+    for path in inputs:
+        read = path.resolve()
+        if written in (read, *read.parents):
+            raise ValueError(f"{output} cannot be input and output")
+        if is_read and read in written.parents:
+            raise ValueError(f"{output} would be read as input: it lies in {path}")
 
 
 def check_file(path: Path) -> None:

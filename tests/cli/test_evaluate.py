@@ -392,6 +392,21 @@ def test_data_are_not_written_over(options, model, data, tmp_path, monkeypatch):
     assert Path(target).read_bytes() == before
 
 
+@pytest.mark.parametrize("options", [[], ["--train", "corpus"]])
+def test_data_of_a_folder_are_not_written_over(options, model, data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("corpus").mkdir()
+    shutil.copy(data, "corpus/dev.spacy")
+    read = "corpus" if not options else data
+    for name in ("corpus/dev.spacy", "corpus/new.spacy"):
+        result = run(model, read, *options, "--output", name)
+        assert result.exit_code == 1 and "would be read as input" in result.output
+        assert not Path("corpus/new.spacy").exists()
+        assert Path("corpus/dev.spacy").read_bytes() == data.read_bytes()
+    # What is not read of the folder may lie in it.
+    assert run(model, read, *options, "--output", "corpus/m.json").exit_code == 0
+
+
 @pytest.mark.parametrize("gpu", ["-1", "0"])
 def test_what_cannot_be_loaded_is_told(gpu, data, monkeypatch):
     monkeypatch.setattr("thinc.util.has_cupy", False)
