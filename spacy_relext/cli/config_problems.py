@@ -9,7 +9,7 @@ from ..corpus import find_clusters_prefix, find_reader
 from ..factory import DEFAULT_SCORE_WEIGHTS
 from ..relation import get_relations
 from ..scorer import SUFFIXES
-from ..training_data import may_set_mentions
+from ..training_data import get_attr, select_finders
 from .training_config import Parts, TrainingConfig, find_assigned, get_factory
 
 # A title, and what it means or what to do.
@@ -136,11 +136,10 @@ def _check_reader(
 
 def _find_finders(config: TrainingConfig, parts: Parts, key: Optional[str]) -> List[str]:
     """Those of the components that may set `doc.ents`, or groups of `doc.spans`."""
-    return [
-        name
-        for name, part in parts.items()
-        if may_set_mentions(find_assigned(config.nlp, name, part), part, key)
-    ]
+    components = (
+        (name, find_assigned(config.nlp, name, part), part) for name, part in parts.items()
+    )
+    return select_finders(components, get_attr(key))
 
 
 def _find_split(config: TrainingConfig, data: str, docs: Iterable[Doc]) -> Iterator[Problem]:

@@ -23,13 +23,11 @@ from .files import check_apart, load_examples
 from .gaps import (
     annotate,
     find_cluster_gaps,
-    find_entity_components,
+    find_declared,
     find_finders,
     hand_over,
 )
 
-# What a component assigns that decides which entities there are.
-ENTITY_ATTRS = ("doc.ents", "doc.spans")
 # The score that every relation extractor has, after the key of its scorer.
 RECALL = "_candidate_recall"
 
@@ -114,7 +112,7 @@ def evaluate(
     _check_annotated((eg.reference for eg in examples), data_path)
     if gold_entities:
         # All of them: a span_ruler may set entities as well as spans.
-        finders = find_entity_components(nlp, nlp.pipe_names, ENTITY_ATTRS)
+        finders = find_declared(nlp, nlp.pipe_names, "doc.ents", "doc.spans")
         gaps = hand_over(examples, extractors)
     else:
         finders, gaps = find_finders(nlp, extractors, examples)

@@ -157,6 +157,11 @@ def test_entities_that_no_component_declares(finder, model, data, tmp_path):
     result = run(tmp_path, data)
     assert "Entities: those that the pipeline finds" in result.output
     assert "Entities: none" not in result.output
+    assert ("finds (span_ruler)" in result.output) == bool(options)
+    # What declares nothing may do other things, and is not left out.
+    gold = run(tmp_path, data, "-G").output
+    assert ("of the data, without: span_ruler" if options else "of the data") in gold
+    assert "test_set_ada" not in gold
 
 
 def set_ada(doc):
