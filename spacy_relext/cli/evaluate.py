@@ -136,9 +136,8 @@ def evaluate(
         if not gold_entities:
             for name, gap in find_cluster_gaps(nlp, extractors, examples).items():
                 msg.warn(f"Clusters: none for {name}", gap)
-        for name in scores:
-            if name.endswith(RECALL):
-                _print_scores(scores, name[: -len(RECALL)])
+        for key in _find_keys(scores):
+            _print_scores(scores, key)
         if output is not None:
             msg.good(f"Saved results to {output}")
     return scores
@@ -174,7 +173,7 @@ def _score_curve(
         examples = [Example(doc, eg.reference) for doc, eg in zip(docs, examples)]
     scores = pipe.score(examples)
     curves = {}
-    for key in (x[: -len(RECALL)] for x in scores if x.endswith(RECALL)):
+    for key in _find_keys(scores):
         per_type = scores[f"{key}_per_type"]
         n_true = sum(row["support"] for row in per_type.values())
         if n_true:
@@ -186,9 +185,14 @@ def _score_curve(
     return curves
 
 
+def _find_keys(scores: Dict[str, Any]) -> List[str]:
+    """The keys of the scorers of relation extractors."""
+    return [name[: -len(RECALL)] for name in scores if name.endswith(RECALL)]
+
+
 def _find_scored_labels(pipe: RelationExtractor, key: str) -> Set[str]:
-    """Those of the labels that the scorer considers, which it does not say: what it makes
-    of a doc that has all."""
+    """Those of the labels that the scorer considers: what it makes of a doc that has all."""
+    # The config tells those of relation_scorer alone, not of a scorer of a user's own.
     doc = Doc(pipe.vocab, words=["head", "tail"], sent_starts=[True, False])
     set_relations(doc, [Relation(doc[:1], doc[1:], label) for label in pipe.labels])
     return set(pipe.score([Example(doc, doc)])[f"{key}_per_type"])

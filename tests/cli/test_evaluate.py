@@ -11,6 +11,7 @@ import srsly
 from spacy.cli import app
 from spacy.language import Language
 from spacy.tokens import DocBin, Span
+from spacy.util import registry
 from typer.testing import CliRunner
 
 import spacy_relext.cli  # noqa: F401
@@ -18,6 +19,7 @@ from spacy_relext import Relation
 from spacy_relext.cli.files import load_examples
 from spacy_relext.corpus import create_entity_corpus as EntityCorpus
 from spacy_relext.curve import get_curve, rank_candidates
+from spacy_relext.scorer import score_relations
 
 from ..test_extractor import make_examples, make_nlp
 
@@ -101,10 +103,20 @@ def test_curve_looks_behind_what_throws_vectors_away(model, data, tmp_path):
     assert metrics["rels_f"] == 1
 
 
-@pytest.mark.parametrize("labels", [None, ["FOUNDED"], ["FOUNDED", "SPOUSE"]])
+@registry.scorers("test_founded_scorer.v1")
+def make_founded_scorer():
+    def score(examples, **kwargs):
+        return score_relations(examples, **{**kwargs, "labels": ["FOUNDED"]})
+
+    return score
+
+
+@pytest.mark.parametrize("labels", [None, ["FOUNDED"], ["FOUNDED", "SPOUSE"], "own"])
 def test_curve_has_labels_that_nothing_was_found_of(labels, tmp_path):
-    """What is found at lower thresholds is wrong at these."""
+    """What is found at lower thresholds is wrong at these, also of a scorer of one's own."""
     scorer = {"@scorers": "spacy-relext.relation_scorer.v1", "labels": labels}
+    if labels == "own":
+        scorer, labels = {"@scorers": "test_founded_scorer.v1"}, ["FOUNDED"]
     nlp = make_nlp(scorer=scorer)
     nlp.get_pipe("relation_extractor").objective.threshold = 1.0
     nlp.config["components"]["relation_extractor"]["objective"]["threshold"] = 1.0
