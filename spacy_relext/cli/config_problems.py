@@ -7,7 +7,6 @@ from spacy.tokens import Doc
 
 from ..corpus import find_clusters_prefix, find_reader
 from ..factory import DEFAULT_SCORE_WEIGHTS
-from ..relation import get_relations
 from ..scorer import SUFFIXES
 from ..training_data import get_attr, select_finders
 from .training_config import Parts, TrainingConfig, find_assigned, get_factory
@@ -59,13 +58,6 @@ def find_config_problems(
             f"No score of {name} is in [training.score_weights]",
             f"So the best pipeline is chosen by others, or none is. Its scorer's key is "
             f"{key!r}: weigh {key}_f.",
-        )
-    if config.part.get("evidence_weight") and not any(
-        relation.evidence for doc in docs["train"] for relation in get_relations(doc)
-    ):
-        yield (
-            f"{name} has an evidence_weight, but no relation of train has evidence",
-            "So the attention learns nothing from it.",
         )
 
 
