@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from itertools import chain
 from pathlib import Path
 from typing import (
@@ -260,13 +261,14 @@ def make_writable(text: str) -> str:
     return UNWRITABLE.sub("\ufffd", text)
 
 
-def load_records(path: Path) -> Iterator[Record]:
-    """Read what `spacy relext extract` wrote, one record after the other. Those of
-    documents that the pipeline failed on are left out, and where `relext convert` wrote
-    no relations, as nobody annotated any, there are none. An entity without a text has that
-    of the document.
+def load_records(path: Path, failed: Optional[Counter] = None) -> Iterator[Record]:
+    """Read what `spacy relext extract` or `spacy relext convert` wrote, one record after
+    the other. Documents that the pipeline failed on are left out. A record without
+    `relations`, as `convert` writes it of a doc that nobody annotated, gets an empty list,
+    and an entity without a text gets what stands in its place in the document.
 
     path (Path): A .jsonl file of records.
+    failed (Optional[Counter]): Where to count the documents that are left out, by path.
     YIELDS (Record): The records.
     RAISES (ValueError): On a line that is no record, with its number.
     """
@@ -285,6 +287,8 @@ def load_records(path: Path) -> Iterator[Record]:
                 ) from None
             if "error" not in record:
                 yield record
+            elif failed is not None:
+                failed[path] += 1
 
 
 def _complete_record(record: Record) -> None:

@@ -1,7 +1,7 @@
 """What the commands have in common in how they treat files."""
 
-import json
 import shutil
+from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable, Iterable, Iterator, List, Optional
@@ -101,17 +101,12 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def warn_of_failed(inputs: Iterable[Path]) -> None:
+def warn_of_failed(failed: Counter) -> None:
     """Warn of documents without a record, as the pipeline failed on them.
 
-    inputs (Iterable[Path]): What `load_records` read. What is no such file is passed over.
+    failed (Counter): How many `load_records` has left out, by path.
     """
-    n_failed = 0
-    for path in inputs:
-        # A pipe can't be read again.
-        if path.suffix != ".spacy" and path.is_file():
-            with path.open("rb") as file:
-                n_failed += sum(b'"error"' in x and "error" in json.loads(x) for x in file)
+    n_failed = sum(failed.values())
     if n_failed:
         msg.warn(f"Documents left out, as the pipeline failed on them: {n_failed:,}")
 
