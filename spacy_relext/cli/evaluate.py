@@ -191,7 +191,7 @@ def _find_keys(scores: Dict[str, Any]) -> List[str]:
 
 
 def _find_scored_labels(pipe: RelationExtractor, key: str) -> Set[str]:
-    """Those of the labels that the scorer considers: what it makes of a doc that has all."""
+    """The labels that the scorer considers: what it makes of a doc that has all."""
     # The config tells those of relation_scorer alone, not of a scorer of a user's own.
     doc = Doc(pipe.vocab, words=["head", "tail"], sent_starts=[True, False])
     set_relations(doc, [Relation(doc[:1], doc[1:], label) for label in pipe.labels])

@@ -113,7 +113,7 @@ def make_founded_scorer():
 
 @pytest.mark.parametrize("labels", [None, ["FOUNDED"], ["FOUNDED", "SPOUSE"], "own"])
 def test_curve_has_labels_that_nothing_was_found_of(labels, tmp_path):
-    """What is found at lower thresholds is wrong at these, also of a scorer of one's own."""
+    """What is found at lower thresholds is wrong at these; so for a scorer of one's own."""
     scorer = {"@scorers": "spacy-relext.relation_scorer.v1", "labels": labels}
     if labels == "own":
         scorer, labels = {"@scorers": "test_founded_scorer.v1"}, ["FOUNDED"]
