@@ -26,7 +26,7 @@ from typing import (
 from .grouping import check_separator
 from .iri import complete_prefixes, make_iri
 from .nodes import ROLES, Node, find_nodes
-from .records import Record, get_mention_ids, make_writable
+from .records import Record, make_writable
 
 if TYPE_CHECKING:
     import networkx
@@ -211,10 +211,10 @@ def _list_edges(
         if rel["score"] < min_score:
             continue
         iri = make_iri(rel["label"], "relation", prefixes)
-        told = rel.get("evidence") or [rel["sentence"]]
+        told = rel["evidence"] or [rel["sentence"]]
         places = sorted({(place["start"], place["end"]) for place in told})
         sentences = tuple(Sentence(*x, make_writable(text[slice(*x)])) for x in places)
-        heads, tails = (nodes[frozenset(get_mention_ids(rel, role))] for role in ROLES)
+        heads, tails = (nodes[frozenset(rel[f"{role}_mentions"])] for role in ROLES)
         for head, tail in _pair(heads, tails):
             if rel["symmetric"] and tail.iri < head.iri:
                 head, tail = tail, head

@@ -6,7 +6,7 @@ from typing import Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Tuple
 
 from .grouping import read_ids
 from .iri import make_iri, make_name_iri
-from .records import EntityRecord, Record, get_mention_ids, make_writable
+from .records import EntityRecord, Record, make_writable
 
 ROLES = ("head", "tail")
 
@@ -37,7 +37,7 @@ def find_nodes(
     links = {id_: set(read_ids(x["kb_id"], separator)) for id_, x in mentions.items()}
     n_mentions = Counter(chain.from_iterable(links.values()))
     entities = {
-        frozenset(get_mention_ids(relation, role))
+        frozenset(relation[f"{role}_mentions"])
         for relation in record["relations"]
         for role in ROLES
     }

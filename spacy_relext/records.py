@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from itertools import chain
 from pathlib import Path
 from typing import (
@@ -197,7 +198,7 @@ def as_doc(record: Record, vocab: Vocab) -> Doc:
         `doc.spans["entities"]` alone, where all are.
     """
     text, entities = record["text"], record["entities"]
-    sents = (rel.get("evidence", ()) for rel in record["relations"])
+    sents = (rel["evidence"] for rel in record["relations"])
     cuts = {x[end] for x in chain(entities, *sents) for end in ("start", "end")}
     bounds = sorted(cuts | {0, len(text)})
     pieces = (text[start:end] for start, end in zip(bounds, bounds[1:]))
@@ -214,11 +215,11 @@ def as_doc(record: Record, vocab: Vocab) -> Doc:
                 spans[rel["tail"]],
                 rel["label"],
                 rel["score"],
-                tuple(spans[id_] for id_ in get_mention_ids(rel, "head")),
-                tuple(spans[id_] for id_ in get_mention_ids(rel, "tail")),
+                tuple(spans[id_] for id_ in rel["head_mentions"]),
+                tuple(spans[id_] for id_ in rel["tail_mentions"]),
                 tuple(
                     doc.char_span(sent["start"], sent["end"], alignment_mode="expand")
-                    for sent in rel.get("evidence", ())
+                    for sent in rel["evidence"]
                     # Of spaces there need not be a token.
                     if text[sent["start"] : sent["end"]].strip()
                 ),
@@ -239,14 +240,16 @@ def _find_span(doc: Doc, entity: EntityRecord) -> Span:
     return Span(doc, span.start, span.end, entity["label"], kb_id=entity["kb_id"])
 
 
-def get_mention_ids(relation: RelationRecord, role: str) -> List[int]:
-    """The ids of all mentions of an entity, where each relation is one of mentions too.
+def complete_relation(relation: Dict[str, Any]) -> None:
+    """Fill in what a record need not say of a relation: all mentions of head and tail,
+    where each is the only one of its entity, and the evidence, where there is none.
 
-    relation (RelationRecord): The relation.
-    role (str): "head" or "tail".
-    RETURNS (List[int]): The ids, that of the relation's own mention among them.
+    relation (Dict[str, Any]): The relation, changed in place.
     """
-    return relation.get(f"{role}_mentions") or [relation[role]]
+    for role in ("head", "tail"):
+        mentions = relation.get(f"{role}_mentions")
+        relation[f"{role}_mentions"] = mentions or [relation[role]]
+    relation["evidence"] = relation.get("evidence") or []
 
 
 def make_writable(text: str) -> str:
@@ -258,13 +261,14 @@ def make_writable(text: str) -> str:
     return UNWRITABLE.sub("\ufffd", text)
 
 
-def load_records(path: Path) -> Iterator[Record]:
-    """Read what `spacy relext extract` wrote, one record after the other. Those of
-    documents that the pipeline failed on are left out, and where `relext convert` wrote
-    no relations, as nobody annotated any, there are none. An entity without a text has that
-    of the document.
+def load_records(path: Path, failed: Optional[Counter] = None) -> Iterator[Record]:
+    """Read what `spacy relext extract` or `spacy relext convert` wrote, one record after
+    the other. Documents that the pipeline failed on are left out. A record without
+    `relations`, as `convert` writes it of a doc that nobody annotated, gets an empty list,
+    and an entity without a text gets what stands in its place in the document.
 
     path (Path): A .jsonl file of records.
+    failed (Optional[Counter]): Where to count the documents that are left out, by path.
     YIELDS (Record): The records.
     RAISES (ValueError): On a line that is no record, with its number.
     """
@@ -283,10 +287,12 @@ def load_records(path: Path) -> Iterator[Record]:
                 ) from None
             if "error" not in record:
                 yield record
+            elif failed is not None:
+                failed[path] += 1
 
 
 def _complete_record(record: Record) -> None:
-    """Make sure that a record is one, and give its entities their texts."""
+    """Make sure that a record is one, and fill in what it need not say."""
     text = record["text"]
     str.__len__(record["id"] + text)
     ids = set()
@@ -296,12 +302,13 @@ def _complete_record(record: Record) -> None:
         str.__len__(entity["label"] + entity["kb_id"] + said)
         ids.add(entity["id"])
     for relation in record["relations"]:
+        complete_relation(relation)
         for role in ("head", "tail"):
             if relation[role] not in ids:
                 raise ValueError(f"no entity has the id of a {role}, {relation[role]!r}")
-            if not ids.issuperset(get_mention_ids(relation, role)):
+            if not ids.issuperset(relation[f"{role}_mentions"]):
                 raise ValueError(f"no entity has an id of {role}_mentions")
-        for sentence in (relation["sentence"], *relation.get("evidence", ())):
+        for sentence in (relation["sentence"], *relation["evidence"]):
             _check_bounds(sentence, text, "a sentence")
         if not 0 <= relation["score"] <= 1:
             raise ValueError(f"score {relation['score']} is not between 0 and 1")

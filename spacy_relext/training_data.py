@@ -25,6 +25,9 @@ from .entities import get_entities
 from .grouping import Grouping, get_entity_relations
 from .relation import Relation, get_relations
 
+# The name of a component, what it declares that it sets, and what it is configured with.
+Component = Tuple[str, Collection[str], Dict[str, Any]]
+
 N_DOCS = 10
 
 
@@ -127,13 +130,7 @@ def warn_without_entities(
     # Also those that are disabled: spaCy disables what is sourced while it initializes
     # the others.
     before = takewhile(name.__ne__, nlp.component_names)
-    finders = [
-        x
-        for x in before
-        if may_set_mentions(
-            nlp.get_pipe_meta(x).assigns, nlp.get_pipe_config(x), spans_key
-        )
-    ]
+    finders = select_finders((get_meta(nlp, x) for x in before), get_attr(spans_key))
     annotating = _find_annotating(nlp)
     if annotating is None:
         if finders:
@@ -198,18 +195,41 @@ def warn_without_evidence(name: str, relations: Iterable[Relation]) -> None:
         )
 
 
-def may_set_mentions(
-    assigns: Collection[str], options: Dict[str, Any], spans_key: Optional[str]
-) -> bool:
-    """Whether a component may set what a relation extractor looks at.
+def get_meta(nlp: Language, name: str) -> Component:
+    """What is known of a component of a pipeline.
 
-    assigns (Collection[str]): What it declares that it sets. One of a user's own
-        may set anything where it declares nothing.
-    options (Dict[str, Any]): What it is configured with. A `span_ruler` does not declare
-        the entities that it sets with `annotate_ents`.
-    spans_key (Optional[str]): Where mentions are.
-    RETURNS (bool): False where it declares other things.
+    nlp (Language): The pipeline.
+    name (str): The component.
+    RETURNS (Tuple[str, Collection[str], Dict[str, Any]]): As `select_finders` takes it.
     """
-    if spans_key is not None:
-        return not assigns or "doc.spans" in assigns
-    return not assigns or "doc.ents" in assigns or bool(options.get("annotate_ents"))
+    return name, nlp.get_pipe_meta(name).assigns, nlp.get_pipe_config(name)
+
+
+def get_attr(spans_key: Optional[str]) -> str:
+    """What a component declares that sets mentions.
+
+    spans_key (Optional[str]): Where mentions are.
+    RETURNS (str): The attribute of docs.
+    """
+    return "doc.ents" if spans_key is None else "doc.spans"
+
+
+def select_finders(
+    components: Iterable[Component], *attrs: str, undeclared: bool = True
+) -> List[str]:
+    """Those of some components that may set what a relation extractor looks at.
+
+    components (Iterable[Tuple[str, Collection[str], Dict[str, Any]]]): Of each its name,
+        what it declares that it sets, and what it is configured with.
+    *attrs (str): Where mentions are, see `get_attr`.
+    undeclared (bool): Whether those count that declare nothing, as one of a user's own may
+        set anything then.
+    RETURNS (List[str]): Their names.
+    """
+    finders = []
+    for name, assigns, options in components:
+        # A `span_ruler` does not declare the entities that it sets.
+        also = ["doc.ents"] if options.get("annotate_ents") else []
+        if {*assigns, *also}.intersection(attrs) if assigns else undeclared:
+            finders.append(name)
+    return finders

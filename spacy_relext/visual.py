@@ -99,8 +99,8 @@ def render(
         legible on dark too. All others get colours of their own.
     filters (bool): Whether the relations can be filtered by label and score, and the
         docs by whether any is left. Takes a page.
-    RETURNS (str): HTML, well-formed as XML too, that loads nothing from elsewhere. As the
-        value of a notebook's cell it is shown.
+    RETURNS (Drawing): A text of HTML, well-formed as XML too, that loads nothing from
+        elsewhere. A notebook shows it where it is the value of a cell.
     RAISES (ValueError): On anything that is not a Doc, or no CSS colour.
     """
     docs = [docs] if isinstance(docs, Doc) else list(docs)

@@ -25,6 +25,9 @@ def relation(head, tail, label="MET", score=0.9, symmetric=False, start=0, end=1
         score=score,
         symmetric=symmetric,
         sentence=sentence,
+        head_mentions=[head],
+        tail_mentions=[tail],
+        evidence=[],
     )
 
 

@@ -165,6 +165,9 @@ GOOD = {
             "score": 0.5,
             "symmetric": False,
             "sentence": {"start": 0, "end": 8},
+            "head_mentions": [0],
+            "tail_mentions": [0],
+            "evidence": [],
         }
     ],
 }
@@ -184,6 +187,15 @@ def test_entity_without_a_text_has_that_of_the_document(tmp_path):
     bare = {key: value for key, value in ENTITY.items() if key != "text"}
     path = tmp_path / "out.jsonl"
     path.write_text(json.dumps({**GOOD, "entities": [bare]}))
+    assert list(load_records(path)) == [GOOD]
+
+
+def test_relation_between_mentions_alone_is_one_of_entities(tmp_path):
+    """As those are whose records do not say of other mentions, nor of evidence."""
+    bare = {key: RELATION[key] for key in [*RELATION][:6]}
+    assert [*bare][-1] == "sentence"
+    path = tmp_path / "out.jsonl"
+    path.write_text(json.dumps({**GOOD, "relations": [bare]}))
     assert list(load_records(path)) == [GOOD]
 
 

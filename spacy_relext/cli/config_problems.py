@@ -7,9 +7,8 @@ from spacy.tokens import Doc
 
 from ..corpus import find_clusters_prefix, find_reader
 from ..factory import DEFAULT_SCORE_WEIGHTS
-from ..relation import get_relations
 from ..scorer import SUFFIXES
-from ..training_data import may_set_mentions
+from ..training_data import get_attr, select_finders
 from .training_config import Parts, TrainingConfig, find_assigned, get_factory
 
 # A title, and what it means or what to do.
@@ -59,13 +58,6 @@ def find_config_problems(
             f"No score of {name} is in [training.score_weights]",
             f"So the best pipeline is chosen by others, or none is. Its scorer's key is "
             f"{key!r}: weigh {key}_f.",
-        )
-    if config.part.get("evidence_weight") and not any(
-        relation.evidence for doc in docs["train"] for relation in get_relations(doc)
-    ):
-        yield (
-            f"{name} has an evidence_weight, but no relation of train has evidence",
-            "So the attention learns nothing from it.",
         )
 
 
@@ -136,11 +128,10 @@ def _check_reader(
 
 def _find_finders(config: TrainingConfig, parts: Parts, key: Optional[str]) -> List[str]:
     """Those of the components that may set `doc.ents`, or groups of `doc.spans`."""
-    return [
-        name
-        for name, part in parts.items()
-        if may_set_mentions(find_assigned(config.nlp, name, part), part, key)
-    ]
+    components = (
+        (name, find_assigned(config.nlp, name, part), part) for name, part in parts.items()
+    )
+    return select_finders(components, get_attr(key))
 
 
 def _find_split(config: TrainingConfig, data: str, docs: Iterable[Doc]) -> Iterator[Problem]:

@@ -19,7 +19,7 @@ from ..convert.report import Report
 from ..convert.source import SourceDoc
 from ..convert.writers import find_losses
 from . import relext
-from .files import check_file, remove, replace_whole
+from .files import check_apart, check_file, remove, replace_whole
 
 # Documents after which the vocabulary forgets what they brought.
 ZONE = 1000
@@ -175,10 +175,10 @@ def convert(
     # What is written of brat's is a folder of files.
     suffix = target.suffix or FORMATS["brat"].suffixes[0]
     for path in paths.values():
-        _check_apart(input_path, path, suffix in FORMATS[name].suffixes)
+        check_apart([input_path], path, suffix in FORMATS[name].suffixes)
     if report_path is not None:
         is_read = report_path.suffix in FORMATS[name].suffixes
-        _check_apart(input_path, report_path, is_read)
+        check_apart([input_path], report_path, is_read)
         for path in paths.values():
             if path.resolve() in (report_path.resolve(), *report_path.resolve().parents):
                 raise ValueError(f"The report would be lost: {path} is written over it")
@@ -249,18 +249,6 @@ def _in_zones(nlp: Language, found: Iterable[Found]) -> Iterator[Found]:
             for one in islice(found, ZONE):
                 ended = False
                 yield one
-
-
-def _check_apart(input_path: Path, path: Path, is_read: bool) -> None:
-    """Make sure that what is written is not read, nor what is read written over.
-
-    is_read (bool): Whether files with such a name are read.
-    """
-    read, written = input_path.resolve(), path.resolve()
-    if written in (read, *read.parents):
-        raise ValueError(f"{path} cannot be input and output")
-    if is_read and read in written.parents:
-        raise ValueError(f"{path} would be read as input: it lies in {input_path}")
 
 
 def _load_tokenizer(lang: str) -> Language:

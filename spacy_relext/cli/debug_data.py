@@ -116,12 +116,12 @@ def debug_data(
         `learnt_labels`; `late_labels`, those of train that are not learnt because what is
         read before the training has none; `unseen_labels`, those of dev alone, where the
         component was not trained before; `absent_labels`, those that the config gives and
-        neither has; `other_labels`, those that it does not give; `lacked_labels`, those that a sourced component does not have; of these three none
-        that the scorer leaves out; `unscored_labels`, those of the scorer that neither
-        has; `unknown_symmetric`, those of `symmetric_labels` that are none of the
-        component's; `unread_labels`, why it is not known what labels the config gives;
-        `shared_texts`; the `window`; `stand_ins`, see `TrainingConfig`; and
-        `config_problems`, see `find_config_problems`.
+        neither has; `other_labels`, those that it does not give; `lacked_labels`, those
+        that a sourced component does not have; of these three none that the scorer leaves
+        out; `unscored_labels`, those of the scorer that neither has; `unread_labels`, why
+        it is not known what labels the config gives; `shared_texts`; the `window`;
+        `stand_ins`, see `TrainingConfig`; and `config_problems`, see
+        `find_config_problems`.
     RAISES (ValueError): Where there is no such component in the config, values are to be
         overridden without a config, or one of these can't be read or has no docs.
     """
@@ -187,8 +187,6 @@ def _compare_labels(
         "other_labels": set() if given is None else missed.difference(given),
         "lacked_labels": set() if source is None else missed.difference(source),
         "unscored_labels": set(scored or ()) - in_data,
-        # Where the labels are not there yet, any may be one.
-        "unknown_symmetric": () if unread else set(setup.symmetric_labels) - own,
     }
     return {
         "unread_labels": unread,

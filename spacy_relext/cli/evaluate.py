@@ -23,13 +23,11 @@ from .files import check_apart, load_examples
 from .gaps import (
     annotate,
     find_cluster_gaps,
-    find_entity_components,
+    find_declared,
     find_finders,
     hand_over,
 )
 
-# What a component assigns that decides which entities there are.
-ENTITY_ATTRS = ("doc.ents", "doc.spans")
 # The score that every relation extractor has, after the key of its scorer.
 RECALL = "_candidate_recall"
 
@@ -92,13 +90,14 @@ def evaluate(
         found that are known from there by the names of head and tail is left out of it.
     silent (bool): Whether to print nothing.
     RETURNS (Dict[str, Any]): The scores of the pipeline.
-    RAISES (ValueError): Where the pipeline has no relation extractor, or one without a
-        threshold to draw a curve of; data can't be read, have no relations annotated, or
-        would be written over.
+    RAISES (ValueError): Where the pipeline has no relation extractor, or where a curve is
+        to be drawn of one without a threshold; where data can't be read, have no relations
+        annotated, or would be written over.
     RAISES (OSError): Where there is no such pipeline.
     """
     if output is not None:
-        check_apart([data_path] if train_path is None else [data_path, train_path], output)
+        inputs = [data_path] if train_path is None else [data_path, train_path]
+        check_apart(inputs, output, is_read=output.suffix == ".spacy")
     nlp = util.load_model(model)
     extractors = {
         name: pipe for name, pipe in nlp.pipeline if isinstance(pipe, RelationExtractor)
@@ -113,7 +112,7 @@ def evaluate(
     _check_annotated((eg.reference for eg in examples), data_path)
     if gold_entities:
         # All of them: a span_ruler may set entities as well as spans.
-        finders = find_entity_components(nlp, nlp.pipe_names, ENTITY_ATTRS)
+        finders = find_declared(nlp, nlp.pipe_names, "doc.ents", "doc.spans")
         gaps = hand_over(examples, extractors)
     else:
         finders, gaps = find_finders(nlp, extractors, examples)
@@ -137,9 +136,8 @@ def evaluate(
         if not gold_entities:
             for name, gap in find_cluster_gaps(nlp, extractors, examples).items():
                 msg.warn(f"Clusters: none for {name}", gap)
-        for name in scores:
-            if name.endswith(RECALL):
-                _print_scores(scores, name[: -len(RECALL)])
+        for key in _find_keys(scores):
+            _print_scores(scores, key)
         if output is not None:
             msg.good(f"Saved results to {output}")
     return scores
@@ -175,7 +173,7 @@ def _score_curve(
         examples = [Example(doc, eg.reference) for doc, eg in zip(docs, examples)]
     scores = pipe.score(examples)
     curves = {}
-    for key in (x[: -len(RECALL)] for x in scores if x.endswith(RECALL)):
+    for key in _find_keys(scores):
         per_type = scores[f"{key}_per_type"]
         n_true = sum(row["support"] for row in per_type.values())
         if n_true:
@@ -187,9 +185,14 @@ def _score_curve(
     return curves
 
 
+def _find_keys(scores: Dict[str, Any]) -> List[str]:
+    """The keys of the scorers of relation extractors."""
+    return [name[: -len(RECALL)] for name in scores if name.endswith(RECALL)]
+
+
 def _find_scored_labels(pipe: RelationExtractor, key: str) -> Set[str]:
-    """Those of the labels that the scorer considers, which it does not say: what it makes
-    of a doc that has all."""
+    """The labels that the scorer considers: what it makes of a doc that has all."""
+    # The config tells those of relation_scorer alone, not of a scorer of a user's own.
     doc = Doc(pipe.vocab, words=["head", "tail"], sent_starts=[True, False])
     set_relations(doc, [Relation(doc[:1], doc[1:], label) for label in pipe.labels])
     return set(pipe.score([Example(doc, doc)])[f"{key}_per_type"])

@@ -186,9 +186,9 @@ def extract(
         if done < n_texts:
             # Not before: a pipeline that can't be loaded leaves what was there.
             mode = "ab" if done else "wb"
-            for lines in annotate(texts):
+            for batch in annotate(texts):
                 with tell_output(output), output.open(mode) as file:
-                    file.writelines(lines)
+                    file.writelines(batch)
                 mode = "ab"
     if not silent:
         _print_counts(counts, output)

@@ -1,7 +1,7 @@
 """What the commands have in common in how they treat files."""
 
-import json
 import shutil
+from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable, Iterable, Iterator, List, Optional
@@ -18,15 +18,22 @@ class WriteError(OSError):
     """What could not be written, and why."""
 
 
-def check_apart(inputs: Iterable[Path], output: Path) -> None:
-    """Make sure that no input is written over.
+def check_apart(inputs: Iterable[Path], output: Path, is_read: bool = False) -> None:
+    """Make sure that no input is written over, nor what is written read.
 
-    inputs (Iterable[Path]): What is read.
-    output (Path): What is written.
-    RAISES (ValueError): Where both are one file.
+    inputs (Iterable[Path]): What is read, files and folders.
+    output (Path): What is written, a file or a folder.
+    is_read (bool): Whether what has its suffix is read of a folder.
+    RAISES (ValueError): Where the output is an input, or a folder with one in it, or would
+        be read of a folder.
     """
-    if output.resolve() in {path.resolve() for path in inputs}:
-        raise ValueError(f"{output} cannot be input and output")
+    written = output.resolve()
+    for path in inputs:
+        read = path.resolve()
+        if written in (read, *read.parents):
+            raise ValueError(f"{output} cannot be input and output")
+        if is_read and read in written.parents:
+            raise ValueError(f"{output} would be read as input: it lies in {path}")
 
 
 def check_file(path: Path) -> None:
@@ -94,17 +101,12 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def warn_of_failed(inputs: Iterable[Path]) -> None:
+def warn_of_failed(failed: Counter) -> None:
     """Warn of documents without a record, as the pipeline failed on them.
 
-    inputs (Iterable[Path]): What `load_records` read. What is no such file is passed over.
+    failed (Counter): How many `load_records` has left out, by path.
     """
-    n_failed = 0
-    for path in inputs:
-        # A pipe can't be read again.
-        if path.suffix != ".spacy" and path.is_file():
-            with path.open("rb") as file:
-                n_failed += sum(b'"error"' in x and "error" in json.loads(x) for x in file)
+    n_failed = sum(failed.values())
     if n_failed:
         msg.warn(f"Documents left out, as the pipeline failed on them: {n_failed:,}")
 

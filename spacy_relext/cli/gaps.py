@@ -11,6 +11,7 @@ from ..corpus import find_clusters_prefix, hand_clusters_over, hand_entities_ove
 from ..entities import get_entities
 from ..extractor import RelationExtractor
 from ..grouping import CLUSTERS_PREFIX
+from ..training_data import get_attr, get_meta, select_finders
 
 # Extractors by their names in the pipeline, and why one gets nothing.
 Extractors = Dict[str, RelationExtractor]
@@ -56,17 +57,17 @@ def find_finders(
     for name, pipe in extractors.items():
         # Only what it looks at: spans are no help to one that reads doc.ents.
         spans_key = pipe.cfg["spans_key"]
-        attr = "doc.ents" if spans_key is None else "doc.spans"
+        attr = get_attr(spans_key)
         place = nlp.pipe_names.index(name)
         before, later = nlp.pipe_names[:place], nlp.pipe_names[place + 1 :]
-        found = find_entity_components(nlp, before, (attr,))
+        found = find_declared(nlp, before, attr)
         finders.update(found)
         if found:
             continue
         with annotate(nlp, place, examples) as docs:
             has_entities = any(get_entities(doc, spans_key) for doc in docs)
         if not has_entities:
-            late = find_entity_components(nlp, later, (attr,))
+            late = find_declared(nlp, later, attr)
             gaps[name] = (
                 f"It looks in {_place(spans_key)}, where no component before it sets any, "
                 "and without entities there are no candidate pairs. "
@@ -118,21 +119,16 @@ def annotate(
         yield nlp.pipe(eg.predicted.copy() for eg in examples)
 
 
-def find_entity_components(
-    nlp: Language, names: Iterable[str], attrs: Tuple[str, ...]
-) -> List[str]:
-    """Those of the components that declare that they assign one of the attributes.
+def find_declared(nlp: Language, names: Iterable[str], *attrs: str) -> List[str]:
+    """Those of the components that declare that they set entities, or are configured to.
 
     nlp (Language): The pipeline.
     names (Iterable[str]): The components.
-    attrs (Tuple[str, ...]): What the attributes begin with.
+    *attrs (str): Where entities are, see `get_attr`.
     RETURNS (List[str]): Their names.
     """
-    return [
-        name
-        for name in names
-        if any(attr.startswith(attrs) for attr in nlp.get_pipe_meta(name).assigns)
-    ]
+    components = (get_meta(nlp, name) for name in names)
+    return select_finders(components, *attrs, undeclared=False)
 
 
 def _find_places(examples: Iterable[Example]) -> List[str]:

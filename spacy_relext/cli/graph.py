@@ -61,7 +61,6 @@ def graph_cli(
         )
     except (ImportError, ValueError, OSError) as error:
         msg.fail("No graph built", str(error), exits=1)
-    warn_of_failed(inputs)
     msg.good(f"Graph in {output}: {found}")
 
 
@@ -90,7 +89,8 @@ def graph(
     RAISES (ImportError): Where the format needs a package that is not there.
     """
     check_apart(inputs, output)
-    records = _watch_ids(_load_documents(inputs))
+    failed: Counter = Counter()
+    records = _watch_ids(_load_documents(inputs, failed))
     edges = get_edges(
         records, prefixes=prefixes, min_score=min_score, separator=separator
     )
@@ -108,17 +108,18 @@ def graph(
                 else:
                     n_edges = write_rdf(edges, file, RDF_NAMES[format], prefixes)
         found = f"{n_edges} edges"
+    warn_of_failed(failed)
     return found
 
 
-def _load_documents(inputs: Sequence[Path]) -> Iterator[Record]:
+def _load_documents(inputs: Sequence[Path], failed: Counter) -> Iterator[Record]:
     """The records, those of one id after each other. None is held in memory whose id no
     other has, so what is read has to be there twice."""
     for path in inputs:
         check_file(path)
     counts = Counter(x["id"] for x in chain.from_iterable(map(load_records, inputs)))
     held: List[Record] = []
-    for record in chain.from_iterable(map(load_records, inputs)):
+    for record in chain.from_iterable(load_records(path, failed) for path in inputs):
         if counts[record["id"]] > 1:
             held.append(record)
         else:

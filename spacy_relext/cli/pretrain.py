@@ -20,6 +20,7 @@ from ..text_files import check_input
 from ..texts import Fault, Text, read_texts
 from ..transfer.pretraining import MaskedLanguageModel
 from . import relext
+from .files import check_apart
 
 SUFFIX = ".spacy"
 
@@ -102,12 +103,14 @@ def pretrain(
     silent (bool): Whether to print nothing.
     RETURNS (List[float]): The mean loss of each epoch, not a number where no word was
         masked in it.
-    RAISES (ValueError): Where there is no text, the folder has files in it, the learning
-        rate is none, or the encoder cannot guess words, or not be loaded.
+    RAISES (ValueError): Where there is no text, the folder has files in it, or an input,
+        the learning rate is none, or the encoder cannot guess words, or not be loaded.
     RAISES (OSError): Where there is no such encoder, or the folder can't be written to.
     """
     if not 0 < learn_rate < math.inf:
         raise ValueError(f"--learn-rate must be above 0, and finite, found: {learn_rate}")
+    inputs = list(inputs)
+    check_apart(inputs, output)
     if not overwrite and output.exists() and any(output.iterdir()):
         raise ValueError(f"{output} has files in it; --overwrite writes there")
     setup_gpu(use_gpu, silent=silent)
@@ -145,9 +148,8 @@ def pretrain(
 
 
 def _read(
-    inputs: Iterable[Path], lines: bool, text_field: str, silent: bool
+    inputs: List[Path], lines: bool, text_field: str, silent: bool
 ) -> Iterator[str]:
-    inputs = list(inputs)
     others = [path for path in inputs if path.suffix != SUFFIX]
     found = chain(
         _read_corpora([path for path in inputs if path.suffix == SUFFIX]),

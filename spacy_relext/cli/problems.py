@@ -38,11 +38,6 @@ LABELS = (
         "`python -m spacy init labels`.",
     ),
     (
-        "unknown_symmetric",
-        "symmetric_labels that are none of the component's labels",
-        "the training will stop at that. Are they spelt as in the data?",
-    ),
-    (
         "unscored_labels",
         "Labels of the scorer that no relation has",
         "scored as nothing, and what is called otherwise is not scored. Are they spelt as "

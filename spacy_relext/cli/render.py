@@ -1,5 +1,6 @@
 """python -m spacy relext render"""
 
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import Iterator, List, Optional, Sequence, Set, Tuple
@@ -48,7 +49,6 @@ def render_cli(
         )
     except (ValueError, OSError) as error:
         msg.fail("No page written", str(error), exits=1)
-    warn_of_failed(inputs)
     if n_left:
         msg.warn(f"{n_left:,} more documents are left out; --limit 0 shows all")
     msg.good(f"Page in {output}: {n_docs:,} documents")
@@ -85,7 +85,8 @@ def render_files(
     """
     check_apart(inputs, output)
     symmetric = set(symmetric_labels)
-    docs = _read(inputs, symmetric, spans_key)
+    failed: Counter = Counter()
+    docs = _read(inputs, symmetric, spans_key, failed)
     kept = (doc for doc in docs if _keep(doc, min_score) or not only_related)
     shown = list(islice(kept, limit or None))
     n_left = sum(1 for _ in kept)
@@ -100,6 +101,7 @@ def render_files(
     output.parent.mkdir(parents=True, exist_ok=True)
     with replace_whole(output) as part:
         part.write_text(page, encoding="utf8")
+    warn_of_failed(failed)
     return len(shown), n_left
 
 
@@ -110,7 +112,7 @@ def _keep(doc: Doc, min_score: float) -> bool:
 
 
 def _read(
-    inputs: Sequence[Path], symmetric: Set[str], spans_key: Optional[str]
+    inputs: Sequence[Path], symmetric: Set[str], spans_key: Optional[str], failed: Counter
 ) -> Iterator[Doc]:
     """The docs of files, each with the entities to show in one group of spans. Where they
     were to be those of a group that no doc has, an error in the end."""
@@ -119,7 +121,7 @@ def _read(
     lacking = False
     for path in inputs:
         if path.suffix != ".spacy":
-            for record in load_records(path):
+            for record in load_records(path, failed):
                 doc = as_doc(record, vocab)
                 symmetric.update(x["label"] for x in record["relations"] if x["symmetric"])
                 doc.user_data["title"] = record["id"]

@@ -1,6 +1,7 @@
 """What a config says of a relation extractor that is to be trained."""
 
 from configparser import Error as ConfigParserError
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Collection, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
 
@@ -27,6 +28,9 @@ class TrainingConfig(NamedTuple):
     pipeline (Dict[str, Dict[str, Any]]): The sections of the pipeline's components, in
         their order.
     disabled (List[str]): The components that are disabled.
+    before (Dict[str, Dict[str, Any]]): Those before it that are not; all others where it
+        is not in the pipeline.
+    annotating (Dict[str, Dict[str, Any]]): Those of them that annotate in training.
     initialize (Dict[str, Any]): The section of what is done before the training.
     nlp (Language): The tokenizer, and sentencizers for what sets sentence boundaries. Its
         config is the one that was read, without components.
@@ -44,6 +48,8 @@ class TrainingConfig(NamedTuple):
     part: Dict[str, Any]
     pipeline: Parts
     disabled: List[str]
+    before: Parts
+    annotating: Parts
     initialize: Dict[str, Any]
     nlp: Language
     setup: Setup
@@ -70,21 +76,6 @@ class TrainingConfig(NamedTuple):
         is_streamed = self.nlp.config["training"]["max_epochs"] == -1
         is_in_order = not reader.get("shuffle") and not reader.get("augmenter")
         return N_STREAMED if is_streamed and is_in_order else None
-
-    @property
-    def before(self) -> Parts:
-        """RETURNS (Dict[str, Dict[str, Any]]): The components before it that are not
-        disabled; all others where it is not in the pipeline."""
-        names = [*self.pipeline]
-        if self.name in names:
-            names = names[: names.index(self.name)]
-        return {name: self.pipeline[name] for name in names if name not in self.disabled}
-
-    @property
-    def annotating(self) -> Parts:
-        """RETURNS (Dict[str, Dict[str, Any]]): Those of them that annotate in training."""
-        named = self.nlp.config["training"]["annotating_components"]
-        return {name: part for name, part in self.before.items() if name in named}
 
 
 def read_training_config(
@@ -133,21 +124,27 @@ def read_training_config(
         # Of a language that is none.
         raise ValueError(f"{path}: {error}") from None
     _check_types("training", nlp.config["training"], OF_TRAINING)
-    read = TrainingConfig(
+    pipeline = {name: components.get(name, {}) for name in names}
+    earlier = takewhile(component.__ne__, names)
+    before = {name: pipeline[name] for name in earlier if name not in disabled}
+    annotates = nlp.config["training"]["annotating_components"]
+    annotating = {name: before[name] for name in before if name in annotates}
+    stand_ins = _set_sentences(nlp, annotating)
+    return TrainingConfig(
         component,
         part,
-        {name: components.get(name, {}) for name in names},
+        pipeline,
         disabled,
+        before,
+        annotating,
         initialize,
         nlp,
         _read_setup(component, part, labels, trained, _find_window(components)),
-        [],
+        stand_ins,
         given_labels,
         unread,
         source_labels,
     )
-    read.stand_ins.extend(_set_sentences(read.nlp, read.annotating))
-    return read
 
 
 def find_assigned(nlp: Language, name: str, part: Dict[str, Any]) -> Collection[str]:

@@ -5,7 +5,7 @@ from typing import Any, Dict, Iterator, List, Tuple, Union
 
 from spacy.tokens import Doc
 
-from ..records import as_record, get_mention_ids
+from ..records import as_record, complete_relation
 from ..user_data import SYMMETRIC_KEY
 from .read import Head, build_each, read_records
 from .report import DROPPED
@@ -58,15 +58,17 @@ def _as_source(record: Dict[str, Any], place: str) -> Union[SourceDoc, Problem]:
         )
 
     def as_relation(r: Dict[str, Any]) -> SourceRelation:
+        complete_relation(r)
+
         def as_mentions(role: str) -> Tuple[str, ...]:
-            ids = tuple(str(id_) for id_ in get_mention_ids(r, role))
+            ids = tuple(str(id_) for id_ in r[f"{role}_mentions"])
             if str(r[role]) not in ids:
                 raise ValueError(f"{role!r} is none of its mentions: {r[role]!r}")
             for id_ in ids if len(ids) > 1 else ():
                 cluster_of.setdefault(id_, "entity of " + ", ".join(ids))
             return ids
 
-        evidence = tuple((x["start"], x["end"]) for x in r.get("evidence") or ())
+        evidence = tuple((x["start"], x["end"]) for x in r["evidence"])
         sentence = r.get("sentence") and (r["sentence"]["start"], r["sentence"]["end"])
         return SourceRelation(
             str(r["head"]),

@@ -66,8 +66,8 @@ def create_frozen_encoder(
         as each comes once an epoch, most would be gone before they come again.
     RETURNS (Callable[[Language], Language]): The callback.
     RAISES (ValueError): Where `max_docs` is below 1; from the callback where the
-        component is missing or not a transformer; in training where it is not
-        frozen.
+        component is not a transformer; in training where it is not frozen.
+    RAISES (KeyError): From the callback: where the component is missing.
     """
     if max_docs is not None and max_docs < 1:
         raise ValueError(
@@ -186,11 +186,6 @@ class KeptForward:
 
 
 def _get_transformer(nlp: Language, component: str) -> Transformer:
-    if component not in nlp.component_names:
-        raise ValueError(
-            f"{NAME}: component must be one of {', '.join(nlp.component_names)}, found: "
-            f"{component!r}"
-        )
     pipe = nlp.get_pipe(component)
     model = getattr(pipe, "model", None)
     if not isinstance(pipe, Transformer) or not isinstance(model, TransformerModel):

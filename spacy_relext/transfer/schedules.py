@@ -1,8 +1,9 @@
 """Learning rates over the course of a training."""
 
-from typing import Iterable, Iterator
+from typing import Iterable
 
 from spacy.util import registry
+from thinc.api import slanted_triangular
 
 NAME = "spacy-relext.slanted_triangular.v1"
 
@@ -32,23 +33,10 @@ def create_slanted_triangular(
         raise ValueError(f"{NAME}: cut_frac must lie between 0 and 1, found: {cut_frac}")
     if not ratio >= 1:
         raise ValueError(f"{NAME}: ratio must be at least 1, found: {ratio}")
-    cut = int(num_steps * cut_frac)
-    if cut < 1:
+    if int(num_steps * cut_frac) < 1:
         raise ValueError(
             f"{NAME}: num_steps must be at least 1 / cut_frac, which is "
             f"{1 / cut_frac:g}, found: {num_steps}"
         )
-    return _slanted_triangular(max_rate, cut, cut_frac, ratio)
-
-
-def _slanted_triangular(
-    max_rate: float, cut: int, cut_frac: float, ratio: float
-) -> Iterator[float]:
-    t = 0
-    while True:
-        t += 1
-        if t < cut:
-            p = t / cut
-        else:
-            p = max(0.0, 1 - (t - cut) / (cut * (1 / cut_frac - 1)))
-        yield max_rate * (1 + p * (ratio - 1)) / ratio
+    rates = slanted_triangular(max_rate, num_steps, cut_frac=cut_frac, ratio=ratio)
+    return (max(max_rate / ratio, rate) for rate in rates)

@@ -43,8 +43,9 @@ def create_gradual_unfreezing(
         part of.
     RETURNS (Callable[[Language, Dict[str, Any]], None]): The callback.
     RAISES (ValueError): Where `every` is below 1 or `start` below 0; from the callback
-        where the component is missing, or has no transformer with numbered layers, or is
-        one of `frozen_components`, which never learn.
+        where the component has no transformer with numbered layers, or is one of
+        `frozen_components`, which never learn.
+    RAISES (KeyError): From the callback: where the component is missing.
     """
     if every < 1:
         raise ValueError(f"{NAME}: every must be at least 1, found: {every}")
@@ -61,17 +62,12 @@ def create_gradual_unfreezing(
 
 
 def _get_encoders(nlp: Language, component: str) -> List[Module]:
-    if component not in nlp.component_names:
-        raise ValueError(
-            f"{NAME}: component must be one of {', '.join(nlp.component_names)}, found: "
-            f"{component!r}"
-        )
+    model = getattr(nlp.get_pipe(component), "model", None)
     if component in nlp.config.interpolate()["training"]["frozen_components"]:
         raise ValueError(
             f"{NAME}: component must not be one of [training] frozen_components, which "
             f"never learn, found: {component!r}"
         )
-    model = getattr(nlp.get_pipe(component), "model", None)
     nodes = model.walk() if isinstance(model, Model) else []
     encoders = [node.transformer for node in nodes if isinstance(node, TransformerModel)]
     if not encoders or None in encoders:

@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 
 import pytest
 import spacy
@@ -652,33 +651,6 @@ def test_learnt_pairs_of_given_labels(tmp_path, config):
     assert "1 of 6 relations in dev out of reach" in text
 
 
-@pytest.mark.parametrize(
-    "labels, unknown",
-    [
-        (None, "Left, MET"),
-        ('["LEFT", "MET"]', "Left"),
-        ('["LEFT", "MET", "Left"]', None),
-        # They may be there later.
-        ("not there", None),
-    ],
-)
-def test_symmetric_labels_that_are_no_labels(tmp_path, config, labels, unknown):
-    symmetric = 'symmetric_labels = ["LEFT", "Left", "MET"]'
-    pairs = "[components.relation_extractor.pairs]"
-    text = CONFIG.replace(pairs, f"{symmetric}\n\n{pairs}")
-    if labels == "not there":
-        text += f"{INITIALIZE}{LABELS_FILE}path = null"
-    elif labels is not None:
-        text += f"{INITIALIZE}labels = {labels}"
-    config.write_text(text)
-    # What dev alone has is no label of the component.
-    met = make("Bo met Al .", PEOPLE, [(0, 1, "MET")])
-    result, text = debug(tmp_path, clean(), [*clean(5, 50), met], "--config", config)
-    assert result.exit_code == 0, result.output
-    assert ("symmetric_labels that are none" in text) == bool(unknown)
-    assert unknown is None or f" {unknown}: the training will stop" in text
-
-
 def test_misaligned(tmp_path):
     words = "Ann left Osl o ."
     spaces = [True, True, False, False, False]
@@ -1046,21 +1018,6 @@ def test_finder_without_its_encoder(tmp_path, config, annotating, upstream, told
     _, text = debug(tmp_path, clean(), clean(5, 50), "--config", config)
     assert ("ner would find the entities of train without its vectors" in text) == told
     assert not told or "Name tok2vec as well" in text
-
-
-@pytest.mark.parametrize(
-    "weight, evidence, told",
-    [(1.0, False, True), (1.0, True, False), (0.0, False, False)],
-)
-def test_evidence_weight_without_evidence(tmp_path, config, weight, evidence, told):
-    pairs = "[components.relation_extractor.pairs]"
-    text = CONFIG.replace(pairs, f"evidence_weight = {weight}\n\n{pairs}")
-    config.write_text(text)
-    train = clean()
-    if evidence:
-        set_relations(train[0], [replace(x, evidence=(train[0][:],)) for x in train[0]._.relations])
-    _, text = debug(tmp_path, train, clean(5, 50), "--config", config)
-    assert ("no relation of train has evidence" in text) == told
 
 
 AVERAGES = """

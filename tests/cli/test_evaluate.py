@@ -11,6 +11,7 @@ import srsly
 from spacy.cli import app
 from spacy.language import Language
 from spacy.tokens import DocBin, Span
+from spacy.util import registry
 from typer.testing import CliRunner
 
 import spacy_relext.cli  # noqa: F401
@@ -18,6 +19,7 @@ from spacy_relext import Relation
 from spacy_relext.cli.files import load_examples
 from spacy_relext.corpus import create_entity_corpus as EntityCorpus
 from spacy_relext.curve import get_curve, rank_candidates
+from spacy_relext.scorer import score_relations
 
 from ..test_extractor import make_examples, make_nlp
 
@@ -101,10 +103,20 @@ def test_curve_looks_behind_what_throws_vectors_away(model, data, tmp_path):
     assert metrics["rels_f"] == 1
 
 
-@pytest.mark.parametrize("labels", [None, ["FOUNDED"], ["FOUNDED", "SPOUSE"]])
+@registry.scorers("test_founded_scorer.v1")
+def make_founded_scorer():
+    def score(examples, **kwargs):
+        return score_relations(examples, **{**kwargs, "labels": ["FOUNDED"]})
+
+    return score
+
+
+@pytest.mark.parametrize("labels", [None, ["FOUNDED"], ["FOUNDED", "SPOUSE"], "own"])
 def test_curve_has_labels_that_nothing_was_found_of(labels, tmp_path):
-    """What is found at lower thresholds is wrong at these."""
+    """What is found at lower thresholds is wrong at these; so for a scorer of one's own."""
     scorer = {"@scorers": "spacy-relext.relation_scorer.v1", "labels": labels}
+    if labels == "own":
+        scorer, labels = {"@scorers": "test_founded_scorer.v1"}, ["FOUNDED"]
     nlp = make_nlp(scorer=scorer)
     nlp.get_pipe("relation_extractor").objective.threshold = 1.0
     nlp.config["components"]["relation_extractor"]["objective"]["threshold"] = 1.0
@@ -157,6 +169,11 @@ def test_entities_that_no_component_declares(finder, model, data, tmp_path):
     result = run(tmp_path, data)
     assert "Entities: those that the pipeline finds" in result.output
     assert "Entities: none" not in result.output
+    assert ("finds (span_ruler)" in result.output) == bool(options)
+    # What declares nothing may do other things, and is not left out.
+    gold = run(tmp_path, data, "-G").output
+    assert ("of the data, without: span_ruler" if options else "of the data") in gold
+    assert "test_set_ada" not in gold
 
 
 def set_ada(doc):
@@ -390,6 +407,21 @@ def test_data_are_not_written_over(options, model, data, tmp_path, monkeypatch):
     result = run(model, "dev.spacy", *options, target)
     assert result.exit_code == 1 and "input and output" in result.output
     assert Path(target).read_bytes() == before
+
+
+@pytest.mark.parametrize("options", [[], ["--train", "corpus"]])
+def test_data_of_a_folder_are_not_written_over(options, model, data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("corpus").mkdir()
+    shutil.copy(data, "corpus/dev.spacy")
+    read = "corpus" if not options else data
+    for name in ("corpus/dev.spacy", "corpus/new.spacy"):
+        result = run(model, read, *options, "--output", name)
+        assert result.exit_code == 1 and "would be read as input" in result.output
+        assert not Path("corpus/new.spacy").exists()
+        assert Path("corpus/dev.spacy").read_bytes() == data.read_bytes()
+    # What is not read of the folder may lie in it.
+    assert run(model, read, *options, "--output", "corpus/m.json").exit_code == 0
 
 
 @pytest.mark.parametrize("gpu", ["-1", "0"])

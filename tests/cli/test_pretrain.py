@@ -76,6 +76,15 @@ def test_a_folder_with_files_in_it_is_left_alone(tiny_encoder, corpus, tmp_path)
     assert result.exit_code == 0 and (output / "config.json").exists()
 
 
+def test_a_folder_with_texts_is_not_written_to(tiny_encoder, tmp_path):
+    """An encoder has a vocab.txt of its own."""
+    (tmp_path / "vocab.txt").write_text(TEXT)
+    for read in (tmp_path, tmp_path / "vocab.txt"):
+        result = run(tiny_encoder, read, "--output", tmp_path, "-e", 1, "--overwrite")
+        assert result.exit_code == 1 and "cannot be input and output" in result.output
+    assert [path.read_text() for path in tmp_path.iterdir()] == [TEXT]
+
+
 def test_nothing_to_learn_from_is_an_error(tiny_encoder, tmp_path):
     empty = tmp_path / "empty.txt"
     empty.write_text("  ")

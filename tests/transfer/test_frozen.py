@@ -306,9 +306,7 @@ def test_max_docs_out_of_range(max_docs):
 
 def test_component_that_is_none_or_no_transformer(tiny_encoder):
     nlp = make_nlp(tiny_encoder)
-    with pytest.raises(
-        ValueError, match="one of transformer, relation_extractor, found: 'x'"
-    ):
+    with pytest.raises(KeyError, match="No component 'x' found"):
         create_frozen_encoder("x")(nlp)
     with pytest.raises(
         ValueError, match="found: 'relation_extractor', which is a Relation"
