@@ -1,7 +1,8 @@
 """From annotations to docs: the one place where characters are aligned with tokens."""
 
+from dataclasses import dataclass
 from itertools import chain
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from spacy.language import Language
 from spacy.pipeline import Sentencizer
@@ -20,18 +21,25 @@ from .source import Problem, SourceDoc, SourceEntity, SourceRelation, as_text
 CUTS = ("document", "line", "sentence")
 
 
-class Options(NamedTuple):
+@dataclass(frozen=True)
+class Options:
     """How docs are made.
 
     cut (str): What becomes a doc: "document", "line" or "sentence".
     sents (bool): Whether to set sentence boundaries by punctuation.
     spans_key (Optional[str]): Group of `doc.spans` for all entities, nested ones too;
         None leaves only those in `doc.ents`, which can't overlap.
+    RAISES (ValueError): Where `cut` is unknown.
     """
 
     cut: str = "document"
     sents: bool = False
     spans_key: Optional[str] = None
+
+    def __post_init__(self) -> None:
+        if self.cut not in CUTS:
+            found = f"found: {self.cut!r}"
+            raise ValueError(f"What becomes a doc is one of {', '.join(CUTS)}, {found}")
 
 
 class DocBuilder:
@@ -43,11 +51,7 @@ class DocBuilder:
         nlp (Language): Whose tokenizer to use.
         report (Report): Where to report to.
         options (Options): How docs are made.
-        RAISES (ValueError): Where `options.cut` is unknown.
         """
-        if options.cut not in CUTS:
-            found = f"found: {options.cut!r}"
-            raise ValueError(f"What becomes a doc is one of {', '.join(CUTS)}, {found}")
         self.nlp = nlp
         self.report = report
         self.options = options

@@ -2,9 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Dict, Sequence
 
-import numpy
 from spacy.tokens import Doc, DocBin
 
 # Docs of one file, and their tokens. Writing takes about 400 bytes a token.
@@ -72,22 +70,3 @@ def is_part(path: Path) -> bool:
     RETURNS (bool): Whether it is.
     """
     return path.is_file() and PART.fullmatch(path.name) is not None
-
-
-def split_documents(n_docs: int, shares: Dict[str, float], seed: int) -> Sequence[str]:
-    """Which split each document goes to, drawn at random.
-
-    n_docs (int): Number of documents.
-    shares (Dict[str, float]): Share of each split but the first, which has the rest.
-    seed (int): Of the draw.
-    RETURNS (Sequence[str]): Name of the split, one a document.
-    """
-    first, *others = shares
-    splits = numpy.full(n_docs, first, dtype=object)
-    order = numpy.random.default_rng(seed).permutation(n_docs)
-    start = 0
-    for name in others:
-        end = start + round(shares[name] * n_docs)
-        splits[order[start:end]] = name
-        start = end
-    return splits

@@ -275,5 +275,4 @@ def _list_others(
 
 
 def _name(span: Span) -> str:
-    start, end, label, _ = as_stored_key(span)
-    return f"tokens {start}–{end} {label} {span.kb_id_}".rstrip()
+    return f"tokens {span.start}–{span.end} {span.label_} {span.kb_id_}".rstrip()

@@ -283,9 +283,13 @@ def test_what_can_be_read_once_is_refused(options, tmp_path):
     ],
 )
 def test_bad_options(folder, tmp_path, options, message):
+    report = tmp_path / "report.jsonl"
+    report.write_text("That of an earlier run.")
+    options = [*options, "--report", str(report)]
     result = relext_convert(folder, tmp_path / options[0], *options[1:])
     assert result.exit_code == 1
     assert message in " ".join(result.output.split())
+    assert report.read_text() == "That of an earlier run."
 
 
 def test_unknown_format(tmp_path):

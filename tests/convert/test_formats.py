@@ -904,6 +904,19 @@ def as_values(doc: Doc) -> Dict[str, Any]:
     return values
 
 
+def test_an_entity_that_has_no_id_gets_one_that_says_what_it_is(tmp_path):
+    doc = Doc(NLP.vocab, words="Ada saw Bo as she left".split())
+    doc.ents = [Span(doc, i, i + 1, "PERSON") for i in (0, 2, 4)]
+    ada, bo, she = doc.ents
+    set_relations(doc, [Relation(ada, bo, "SAW", head_mentions=(ada, she))])
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "in.spacy")
+    options = Options(spans_key="sc")
+    convert(tmp_path / "in.spacy", tmp_path / "out.spacy", options=options)
+    (found,) = load(tmp_path / "out.spacy")
+    known = "entity of tokens 0–1 PERSON"
+    assert [span.id_ for span in found.spans["sc"]] == [known, "", known]
+
+
 def test_all_that_is_in_docs_is_kept(tmp_path):
     doc = make_annotated()
     doc.cats = {"LETTER": 1.0}
