@@ -10,6 +10,7 @@ from typing import (
     NamedTuple,
     Optional,
     Sequence,
+    Set,
     Tuple,
 )
 
@@ -74,7 +75,7 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
     RETURNS (Dict[str, Any]): Numbers of `docs`, those not `annotated`, `entities`, of
         those `misaligned` and `nested`, or all as `not_grouped` where there is a grouping
         and it puts no two together; `relations` that the component learns, of those
-        `without_entities` and `out_of_reach`; candidate `pairs` of annotated docs, of those
+        `without_entities`, of an entity `to_itself`, and others `out_of_reach`; candidate `pairs` of annotated docs, of those
         `pairs_without_relation`; docs longer than the window (`long_docs`); all `labels`
         with their numbers of relations; `types_of_labels` with those of each label by
         entity types; `looks_symmetric`, why by label that the component learns.
@@ -83,6 +84,7 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
     labels: Counter = Counter()
     types: Dict[str, Counter] = defaultdict(Counter)
     by_label: Dict[str, List[Relation]] = defaultdict(list)
+    to_itself: Set[Tuple] = set()
     annotated = []
 
     def candidates(docs: Sequence[Doc]) -> Pairs:
@@ -112,7 +114,14 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
         keys = {as_key(entity) for entity in entities}
         for relation in setup.select(relations):
             counts["relations"] += 1
-            by_label[relation.label].append(relation)
+            heads, tails = (
+                frozenset((span.start, span.end) for span in mentions)
+                for mentions in (relation.head_mentions, relation.tail_mentions)
+            )
+            if heads == tails:
+                to_itself.add((counts["docs"], heads, relation.label))
+            else:
+                by_label[relation.label].append(relation)
             main = as_key(relation.head), as_key(relation.tail)
             counts["without_entities"] += not keys.issuperset(main)
         if has_relations(doc):
@@ -136,7 +145,8 @@ def inspect_corpus(examples: Iterable[Example], setup: Setup) -> Dict[str, Any]:
     missed = 0 if recall is None else round((1 - recall) * n_distinct)
     return {
         **{name: counts[name] for name in COUNTS},
-        "out_of_reach": missed,
+        "to_itself": len(to_itself),
+        "out_of_reach": max(0, missed - len(to_itself)),
         "labels": dict(labels.most_common()),
         "types_of_labels": {
             label: {" → ".join(pair): n for pair, n in found.most_common()}

@@ -270,8 +270,13 @@ def load_records(path: Path, failed: Optional[Counter] = None) -> Iterator[Recor
     path (Path): A .jsonl file of records.
     failed (Optional[Counter]): Where to count the documents that are left out, by path.
     YIELDS (Record): The records.
-    RAISES (ValueError): On a line that is no record, with its number.
+    RAISES (ValueError): On a line that is no record, with its number, and on a .spacy file.
     """
+    if path.suffix == ".spacy":
+        raise ValueError(
+            f"{path} has docs, and no records: `python -m spacy relext convert {path} "
+            f"{path.stem}.jsonl --to jsonl` makes them"
+        )
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             try:

@@ -98,7 +98,8 @@ def select_relations(
             else f"{name}: the training data have no relations in doc._.relations. If they "
             "were written as .spacy files, was it with DocBin(store_user_data=True)? "
             "spaCy's own reader also drops them where it splits docs (max_length, "
-            "gold_preproc)."
+            "gold_preproc). Without training data, as in `spacy assemble`, it takes labels "
+            f"in [initialize.components.{name}], or a `source`."
         )
         if not labels:
             raise ValueError(problem)

@@ -51,6 +51,11 @@ def find_config_problems(
         yield from _find_split(config, data, docs[data])
     yield from _find_flattered(config)
     yield from _find_deaf(config)
+    if config.part.get("evidence_share") is not None and not _may_set_sentences(config):
+        yield (
+            f"{name} has an evidence_share, but nothing before it sets sentences",
+            "So its relations get no evidence. Put a sentencizer, senter or parser before it.",
+        )
     yield from _find_half_averaged(config)
     key, _ = read_scorer(config)
     if key is not None and not _is_weighted(config, key):
@@ -205,6 +210,12 @@ def _find_half_averaged(config: TrainingConfig) -> Iterator[Problem]:
                 "What is scored and saved does not fit together then. Without use_averages, "
                 f"or with {AVERAGES} as [initialize.after_init].",
             )
+
+
+def _may_set_sentences(config: TrainingConfig) -> bool:
+    """Whether a component before it sets sentence boundaries, or does not say what it sets."""
+    assigned = [find_assigned(config.nlp, *item) for item in config.before.items()]
+    return any(not attrs or "token.is_sent_start" in attrs for attrs in assigned)
 
 
 def _find_sections(part: Dict[str, Any], kind: str, name: str) -> Iterator[Dict[str, Any]]:

@@ -31,6 +31,10 @@ MAX_BATCH_CHARS = 500_000
 BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
 
 RETRY = "--retry-failed does them again."
+WITHOUT_ENTITIES = (
+    "Has the pipeline a component that finds them, before the extractor and where that "
+    "looks: doc.ents, or its spans_key of doc.spans? `spacy apply` takes docs with entities."
+)
 
 
 @relext.command("extract")
@@ -289,7 +293,7 @@ def _print_counts(counts: Dict[str, int], output: Path) -> None:
     if counts["continued"]:
         msg.info(f"Documents that were there already: {counts['continued']}")
     elif not counts["entities"]:
-        msg.warn("No entities found", "Has the pipeline a component that finds them?")
+        msg.warn("No entities found", WITHOUT_ENTITIES)
     if counts["failed_before"]:
         msg.warn(f"Failed on before: {counts['failed_before']} of these documents", RETRY)
     msg.good(

@@ -86,6 +86,11 @@ def _find_in_corpus(name: str, corpus: Dict[str, Any], window: int) -> Iterator[
             "They can't be learnt or found. Are the entities in another group "
             "(spans_key)?",
         )
+    if corpus["to_itself"]:
+        yield (
+            f"{n['to_itself']} {of_relations} of an entity to itself",
+            "They can't be learnt or found: a pair has two entities.",
+        )
     if corpus["out_of_reach"]:
         yield (
             f"{n['out_of_reach']} {of_relations} out of reach",

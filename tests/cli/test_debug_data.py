@@ -777,6 +777,31 @@ def test_relations_that_are_annotated_twice_are_one_out_of_reach(
     assert f"{told} in train out of reach" in text
 
 
+@pytest.mark.parametrize("grouping", ["", "group_by_text"])
+def test_relations_of_an_entity_to_itself(tmp_path, config, grouping):
+    """They are in both directions, and out of the reach of whatever finds pairs."""
+    if grouping:
+        section = "[components.relation_extractor.grouping]"
+        config.write_text(f'{CONFIG}\n{section}\n@misc = "spacy-relext.{grouping}.v1"')
+    selves = [make(f"Bo{i} .", [(0, 1, "PERSON")], [(0, 0, "IS")]) for i in range(20)]
+    _, text = debug(tmp_path, [*clean(), *selves], clean(5, 50), "--config", config)
+    assert "20 of 40 relations in train of an entity to itself" in text
+    assert "symmetric" not in text and "out of reach" not in text
+
+
+@pytest.mark.parametrize(
+    "pipe, share, told",
+    [("tok2vec", 0.3, True), ("tok2vec", None, False), ("sentencizer", 0.3, False)],
+)
+def test_evidence_needs_sentences(tmp_path, config, pipe, share, told):
+    text = CONFIG.replace('["transformer",', f'["transformer", "{pipe}",')
+    text = text.replace("[components]", f'[components]\n[components.{pipe}]\nfactory = "{pipe}"')
+    option = f"\nevidence_share = {json.dumps(share)}\n\n"
+    config.write_text(text.replace('"relation_extractor"\n\n', f'"relation_extractor"{option}'))
+    _, text = debug(tmp_path, clean(), clean(5, 50), "--config", config)
+    assert ("nothing before it sets sentences" in text) == told
+
+
 def with_source(config):
     """The component is of another pipeline, whose path the training is given."""
     source = "[components.relation_extractor]\nsource = ${paths.model}\n"

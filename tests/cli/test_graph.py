@@ -139,6 +139,14 @@ def test_no_record(records, format):
     assert "out.jsonl:2: no record" in "".join(result.output.split("\n"))
 
 
+def test_docs_are_no_records(records):
+    """It tells what makes records of them."""
+    path = records.rename(records.with_suffix(".spacy"))
+    result = graph(path, "--format", "csv")
+    assert result.exit_code == 1
+    assert "relext convert" in " ".join(result.output.split())
+
+
 def test_documents_without_a_record_are_told(records):
     assert "left out" not in graph(records, "--format", "csv").output
     error = json.dumps({"id": "x", "text": "An \"error\".", "error": "MemoryError: "})

@@ -171,6 +171,22 @@ def test_assemble(model, tmp_path):
     assert triples(nlp(eg.predicted)) == triples(eg.reference)
 
 
+@pytest.mark.parametrize("labels", [None, ["FOUNDED"]])
+def test_assemble_what_is_not_trained(labels, tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("relation_extractor")
+    config = nlp.config.copy()
+    if labels is None:
+        with pytest.raises(ValueError, match="assemble.* labels in .initialize.components."):
+            nlp.initialize()
+        return
+    config["initialize"]["components"]["relation_extractor"] = {"labels": labels}
+    config.to_disk(tmp_path / "assemble.cfg")
+    run("assemble", tmp_path / "assemble.cfg", tmp_path / "assembled")
+    nlp = spacy.load(tmp_path / "assembled")
+    assert nlp.get_pipe("relation_extractor").labels == tuple(labels)
+
+
 def test_package_installs_and_loads(model, tmp_path):
     run("package", model, tmp_path, "--name", "relext_demo", "--build", "none")
     (package,) = tmp_path.glob("en_relext_demo-*")
