@@ -1,6 +1,6 @@
 import pytest
 
-from spacy_relext.bidi import find_ways, is_from_right
+from spacy_relext.visual.bidi import find_ways, is_from_right
 
 
 @pytest.mark.parametrize(

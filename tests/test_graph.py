@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spacy_relext.graph import build_network, get_edges, write_csv, write_graphml
-from spacy_relext.rdf import NIF, build_rdf, write_rdf
+from spacy_relext.graph.rdf import NIF, build_rdf, write_rdf
 
 TEXT = "Ada Lund met Bo. ada  LUND runs Acme & Sons."
 
@@ -339,7 +339,7 @@ def test_all_that_rdf_says():
 def test_rdf_in_parts(records, format, monkeypatch):
     """Many documents make one graph, and are never held all at once."""
     rdflib = pytest.importorskip("rdflib")
-    monkeypatch.setattr("spacy_relext.rdf.AT_ONCE", 3)
+    monkeypatch.setattr("spacy_relext.graph.rdf.AT_ONCE", 3)
     many = [{**records[0], "id": f"http://a.org/{i}#b"} for i in range(8)]
     file = io.StringIO()
     written = []

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from spacy_relext.iri import (
+from spacy_relext.graph.iri import (
     PREFIXES,
     SCHEMES,
     complete_prefixes,

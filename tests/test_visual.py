@@ -8,8 +8,8 @@ import spacy
 from spacy.tokens import Doc, Span
 
 from spacy_relext import Relation, set_relations
-from spacy_relext.layout import place_rows, stack
-from spacy_relext.visual import CORNER, render
+from spacy_relext.visual.layout import place_rows, stack
+from spacy_relext.visual.page import CORNER, render
 
 from .browser import DARK, browse, needs_chromium
 from .processes import run_python

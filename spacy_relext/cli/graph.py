@@ -10,9 +10,14 @@ from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
 import typer
 from wasabi import msg
 
-from ..graph import build_network, get_edges, write_csv, write_graphml
-from ..iri import PREFIXES
-from ..rdf import write_rdf
+from ..graph import (
+    PREFIXES,
+    build_network,
+    get_edges,
+    write_csv,
+    write_graphml,
+    write_rdf,
+)
 from ..records import Record, load_records
 from . import relext
 from .files import check_apart, check_file, replace_whole, warn_of_failed

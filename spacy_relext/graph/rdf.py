@@ -18,7 +18,7 @@ from typing import (
     Tuple,
 )
 
-from .graph import Edge, rank, require
+from .edges import Edge, rank, require
 from .iri import complete_prefixes, make_iri, make_place_iri
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ The part of an address after `#` sets them as well: `page.html#score=0.8&label=B
 from html import escape
 from typing import Mapping
 
-from .records import make_writable
-from .relation import Relation
+from ..records import make_writable
+from ..relation import Relation
 
 FILTER_STYLE = """
 .relext form{position:sticky;top:0;z-index:1;display:flex;flex-wrap:wrap;gap:.5rem 1rem;

@@ -8,9 +8,9 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from spacy.tokens import Doc, Span
 
+from ..entities import as_key
+from ..relation import Relation
 from .bidi import find_ways, is_from_right
-from .entities import as_key
-from .relation import Relation
 
 # Font sizes: of the text, of a relation's label, of an entity's type.
 TEXT, LABEL, TYPE = 16, 11, 9

@@ -1,5 +1,4 @@
-"""Records as a knowledge graph: entities merged into nodes, and relations as edges that
-tell the sentences they were found in."""
+"""The edges of a graph, as a table and as a network."""
 
 import csv
 from collections import Counter
@@ -23,10 +22,10 @@ from typing import (
     Tuple,
 )
 
-from .grouping import check_separator
+from ..grouping import check_separator
+from ..records import Record, make_writable
 from .iri import complete_prefixes, make_iri
 from .nodes import ROLES, Node, find_nodes
-from .records import Record, make_writable
 
 if TYPE_CHECKING:
     import networkx
@@ -94,7 +93,7 @@ def get_edges(
     records (Iterable[Record]): The records, see `spacy_relext.records`. Those of one id
         that follow each other are of one document.
     prefixes (Optional[Mapping[str, str]]): What IRIs begin with, by name. In addition to,
-        or in place of, `spacy_relext.iri.PREFIXES`.
+        or in place of, `spacy_relext.graph.PREFIXES`.
     min_score (float): Relations with a lower score are left out.
     separator (Optional[str]): What stands between the ids of a mention of several
         entities, as it was given to `group_by_kb_id`. None where that does not occur.

@@ -7,11 +7,11 @@ from typing import Collection, Dict, Iterable, Optional, Sequence, Tuple, Union
 
 from spacy.tokens import Doc
 
-from .entities import as_key
+from ..entities import as_key
+from ..records import get_mentions, make_writable
+from ..relation import Relation, get_relations
 from .filters import FILTER_STYLE, draw_filters, mark
 from .layout import LABEL, PAD, TEXT, TYPE, Arc, Row, measure, place_rows
-from .records import get_mentions, make_writable
-from .relation import Relation, get_relations
 
 # Heights in px: of a line of text, of an entity's type below it, of a level of arcs,
 # of the lowest arc, of the room below a row; and the radius of an arc's corners.

@@ -4,9 +4,9 @@ from collections import Counter, defaultdict
 from itertools import chain
 from typing import Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Tuple
 
-from .grouping import read_ids
+from ..grouping import read_ids
+from ..records import EntityRecord, Record, make_writable
 from .iri import make_iri, make_name_iri
-from .records import EntityRecord, Record, make_writable
 
 ROLES = ("head", "tail")
 
