@@ -25,10 +25,10 @@ from wasabi import msg
 from ..convert import FORMATS, TARGETS, Format, guess_format
 from ..convert.build import CUTS, DocBuilder, Options
 from ..convert.corpus_writer import is_part
+from ..convert.losses import find_losses
 from ..convert.read import Found
 from ..convert.report import Report
 from ..convert.source import SourceDoc
-from ..convert.writers import find_losses
 from . import relext
 from .files import check_apart, check_file, remove, replace_whole
 

@@ -43,7 +43,7 @@ from .writers import Writer
 
 # Files of a folder that are looked at.
 N_GUESSED = 20
-# What only docs have a place for, by the names in `writers.LOSSES`.
+# What only docs have a place for, by the names in `losses.LOSSES`.
 NOWHERE = ("ent_ids", "cats", "clusters")
 
 
@@ -58,7 +58,7 @@ class Format(NamedTuple):
         where it is read alone.
     suffix (str): How the name of what is written ends, "" for a folder.
     loses (Sequence[str]): What it has no place for of a doc, by the names in
-        `writers.LOSSES`.
+        `losses.LOSSES`.
     name_labels (Optional[Callable[[Collection[str]], Dict[str, str]]]): What it calls
         those of all labels of a corpus that it has no place for. None where it takes any.
     """

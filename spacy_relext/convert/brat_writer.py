@@ -7,8 +7,9 @@ from typing import Collection, Dict, Mapping, Optional, Set
 from spacy.tokens import Doc
 
 from ..entities import as_stored_key
+from .annotations import get_annotations
 from .brat import KB_PREFIX
-from .writers import SPACE, get_annotations
+from .losses import SPACE
 
 # Bytes of a file name, of which systems take 255.
 MAX_NAME = 200

@@ -8,10 +8,11 @@ from typing import Any, Dict, Iterator, List, Tuple, Union
 from spacy.tokens import Doc
 
 from ..entities import as_stored_key
+from .annotations import get_annotations
 from .read import Head, build_each, read_records
 from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation, as_offset
-from .writers import JsonLinesWriter, get_annotations
+from .writers import JsonLinesWriter
 
 # Where the entities are; in a project without relations, and in one of an old version.
 ENTITIES = ("entities", "label", "labels")

@@ -7,11 +7,12 @@ from spacy.tokens import Doc
 
 from ..records import as_record, complete_relation
 from ..user_data import SYMMETRIC_KEY
+from .annotations import get_annotations
 from .read import Head, build_each, read_records
 from .report import DROPPED
 from .source import Problem, SourceDoc, SourceEntity, SourceRelation
 from .spacy_docs import get_entity_groups
-from .writers import JsonLinesWriter, get_annotations
+from .writers import JsonLinesWriter
 
 
 def is_extracted(head: Head) -> bool:

@@ -8,9 +8,17 @@ from typing import Any, Dict, Iterator, List, Tuple, Union
 
 from spacy.tokens import Doc, Span
 
+from .annotations import get_annotations
 from .read import Head, build_each, read_records
-from .source import Problem, SourceDoc, SourceEntity, SourceRelation, as_offset, join_words
-from .writers import JsonLinesWriter, get_annotations
+from .source import (
+    Problem,
+    SourceDoc,
+    SourceEntity,
+    SourceRelation,
+    as_offset,
+    join_words,
+)
+from .writers import JsonLinesWriter
 
 
 def is_prodigy(head: Head) -> bool:

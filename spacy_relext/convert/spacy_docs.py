@@ -11,7 +11,6 @@ from typing import (
     Any,
     Callable,
     Dict,
-    Iterable,
     Iterator,
     List,
     Sequence,
@@ -25,21 +24,19 @@ from spacy.vocab import Vocab
 
 from ..corpus import read_doc_bin
 from ..entities import as_stored_key
-from ..grouping import CLUSTERS_PREFIX
 from ..records import find_sentence, get_mentions
 from ..relation import get_relations
 from ..user_data import (
-    ATTRIBUTES_KEY,
     SYMMETRIC_KEY,
     get_name,
     has_relations,
 )
+from .annotations import get_attributes, get_clusters, get_entity_groups
 from .corpus_writer import CorpusWriter
 from .files import walk
 from .read import MALFORMED, Head, build_each, tell_malformed
 from .report import DROPPED
 from .source import (
-    Attribute,
     Bounds,
     Problem,
     SourceDoc,
@@ -93,44 +90,6 @@ def read_spacy(path: Path) -> Iterator[Union[SourceDoc, Problem]]:
                 reason = f"its user data are malformed: {tell_malformed(error)}"
                 source = Problem(place, "document", DROPPED, reason)
             yield source
-
-
-def get_entity_groups(doc: Doc) -> List[str]:
-    """Groups of `doc.spans` that are not clusters of mentions.
-
-    doc (Doc): The doc.
-    RETURNS (List[str]): Their keys.
-    """
-    return [key for key in doc.spans if not key.startswith(CLUSTERS_PREFIX)]
-
-
-def get_clusters(doc: Doc) -> Dict[str, List[Span]]:
-    """Clusters of mentions, which need not be entities.
-
-    doc (Doc): The doc.
-    RETURNS (Dict[str, List[Span]]): Their mentions by their keys in `doc.spans`.
-    """
-    groups = (item for item in doc.spans.items() if item[0].startswith(CLUSTERS_PREFIX))
-    return {key: [span for span in group if len(span)] for key, group in groups}
-
-
-def get_attributes(doc: Doc, mentions: Iterable[Span]) -> Dict[Any, List[Attribute]]:
-    """Attributes of mentions.
-
-    doc (Doc): The doc.
-    mentions (Iterable[Span]): The mentions.
-    RETURNS (Dict[Tuple, List[Attribute]]): Name and value of each, by the key of its
-        mention (`entities.as_stored_key`); of two that differ in their kb_ids, the first.
-    """
-    keys: Dict[Any, Any] = {}
-    for span in mentions:
-        key = span.start_char, span.end_char, span.label_
-        keys.setdefault(key, as_stored_key(span))
-    attributes: Dict[Any, List[Attribute]] = {}
-    for start, end, label, name, value in doc.user_data.get(ATTRIBUTES_KEY, ()):
-        if (start, end, label) in keys:
-            attributes.setdefault(keys[start, end, label], []).append((name, value))
-    return attributes
 
 
 def _as_source(doc: Doc, place: str) -> SourceDoc:
