@@ -1,7 +1,7 @@
 """Documents of formats that count in tokens."""
 
 from itertools import chain
-from typing import Any, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Sequence
 
 from .report import DROPPED
 from .source import (
@@ -40,20 +40,12 @@ class TokenDoc:
     problems (List[Problem]): What could be made neither of.
     """
 
-    def __init__(
-        self,
-        id: str,
-        place: str,
-        words: Sequence[str],
-        spaces: Optional[Sequence[bool]] = None,
-    ):
+    def __init__(self, id: str, place: str, words: Sequence[str]):
         """Begin a document.
 
         id (str): Its name.
         place (str): Where it stands.
         words (Sequence[str]): The tokens.
-        spaces (Optional[Sequence[bool]]): Whether a space follows each; None where the
-            file does not say.
         RAISES (TypeError): Where the tokens are no strings.
         """
         if not isinstance(words, list) or not all(isinstance(w, str) for w in words):
@@ -61,8 +53,7 @@ class TokenDoc:
         self.id, self.place = id, place
         # A token without a character would be none, and shift those that follow.
         self.words = [word or "\ufffd" for word in words]
-        self.spaces = None if spaces is None else [bool(space) for space in spaces]
-        self._text, self._bounds = join_words(self.words, self.spaces)
+        self._text, self._bounds = join_words(self.words)
         self._sent_starts: List[int] = []
         self.entities: List[SourceEntity] = []
         self.relations: List[SourceRelation] = []
@@ -182,8 +173,7 @@ class TokenDoc:
             self.relations,
             self.problems,
             self.words,
-            self.spaces,
-            tuple(self._sent_starts),
-            has_relations,
-            self.clusters,
+            sent_starts=tuple(self._sent_starts),
+            has_relations=has_relations,
+            clusters=self.clusters,
         )
