@@ -42,7 +42,7 @@ def rename(
     free = {as_key(span) for span in _replaceable(doc, spans_key)}
     entities = _find_entities(doc, spans_key, tell)
     linked = [x for spans in entities if len(spans) > 1 for x in spans if x.kb_id]
-    alike = [found for mentions in entities for found in _find_alike(mentions)]
+    alike = [found for mentions in entities for found in _split_by_text(mentions)]
     edits = {}
     for spans in entities:
         if not free.issuperset(map(as_key, spans)) or random.random() >= share:
@@ -113,12 +113,12 @@ def find_ids(span: Span, separator: Optional[str]) -> List[Hashable]:
     return [("ent_id", span.id)] if span.id else []
 
 
-def _find_alike(mentions: List[Span]) -> List[List[Span]]:
-    """The mentions of an entity that share a text with others."""
+def _split_by_text(mentions: List[Span]) -> List[List[Span]]:
+    """The mentions of an entity by their texts."""
     by_text: Dict[str, List[Span]] = defaultdict(list)
     for span in mentions:
         by_text[normal_text(span.text, ignore_case=True)].append(span)
-    return [spans for spans in by_text.values() if len(spans) > 1]
+    return list(by_text.values())
 
 
 def _tells_apart(spans: List[Span], alike: List[Span]) -> bool:
