@@ -20,6 +20,7 @@ from .evidence import check_evidence_share, check_evidence_weight, find_evidence
 from .grouping import Grouping, group_entities
 from .objectives import Objective
 from .pairs import Pairs
+from .reference import Match
 from .relation import ensure_extension
 from .training_data import (
     read_examples,
@@ -28,7 +29,6 @@ from .training_data import (
     warn_without_evidence,
 )
 from .truths import (
-    Match,
     get_evidence,
     get_truths,
     in_both_directions,

@@ -29,6 +29,8 @@ Bounds = Tuple[int, int]
 Place = Tuple[Bounds, ...]
 # Head, tail and label.
 Triple = Tuple[Place, Place, str]
+# The index of a pair, a gold relation of it, and what aligns the spans of that.
+Match = Tuple[int, Relation, Aligner]
 
 
 class Reference:
@@ -167,7 +169,7 @@ class Matches(NamedTuple):
 
     head: Ints1d
     tail: Ints1d
-    relations: List[Tuple[int, Relation, Aligner]]
+    relations: List[Match]
 
 
 def match_pairs(references: Sequence[Reference], pairs: Pairs) -> Matches:

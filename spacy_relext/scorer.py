@@ -121,6 +121,7 @@ def score_relations(
             per_type[label].score_set(predicted_of[label], gold_of[label])
         if candidates is not None and gold:
             matches = match_pairs([reference], candidates([example.predicted]))
+            # One is of several pairs where an entity was found in parts.
             n_candidates += len({id(relation) for _, relation, _ in matches.relations})
         if example.reference.has_annotation("SENT_START"):
             is_intra = _sentence_sharer(example)

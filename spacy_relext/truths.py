@@ -10,11 +10,8 @@ from .alignment import Aligner
 from .entities import as_key
 from .grouping import Grouping, get_entity_relations
 from .pairs import Evidence, Pairs
-from .reference import Reference, match_pairs
+from .reference import Match, Reference, match_pairs
 from .relation import Relation
-
-# The index of a pair, a gold relation of it, and what aligns the spans of that.
-Match = Tuple[int, Relation, Aligner]
 
 
 def match_relations(
@@ -43,6 +40,7 @@ def match_relations(
     RETURNS (List[Tuple[int, Relation, Aligner]]): The index of a pair, its relation, and
         what aligns the spans of that; once for each pair that a relation is of.
     """
+    known = set(labels)
     if grouping is None:
         found = _match_mentions(examples, pairs, symmetric_labels, spans_key)
     else:
@@ -50,7 +48,7 @@ def match_relations(
             Reference(eg, None, symmetric_labels, grouping, spans_key) for eg in examples
         ]
         found = match_pairs(references, pairs).relations
-    return [match for match in found if match[1].label in labels]
+    return [match for match in found if match[1].label in known]
 
 
 def _match_mentions(

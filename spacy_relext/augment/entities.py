@@ -42,7 +42,13 @@ def rename(
     free = {as_key(span) for span in _replaceable(doc, spans_key)}
     entities = _find_entities(doc, spans_key, tell)
     linked = [x for spans in entities if len(spans) > 1 for x in spans if x.kb_id]
-    alike = [found for mentions in entities for found in _split_by_text(mentions)]
+    alike = [
+        mentions
+        for spans in entities
+        for mentions in _split_by_text(spans)
+        # What lies within no other changes the text of no other.
+        if len(mentions) > 1 and not free.issuperset(map(as_key, mentions))
+    ]
     edits = {}
     for spans in entities:
         if not free.issuperset(map(as_key, spans)) or random.random() >= share:

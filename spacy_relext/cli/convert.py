@@ -3,38 +3,26 @@
 from contextlib import ExitStack, closing
 from itertools import islice
 from pathlib import Path
-from typing import (
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    NamedTuple,
-    Optional,
-    Sequence,
-    Set,
-    Tuple,
-)
+from typing import Iterable, Iterator, Optional, Set, Tuple
 
-import numpy
 import spacy
 import typer
 from spacy.language import Language
 from tqdm import tqdm
 from wasabi import msg
 
-from ..convert import FORMATS, TARGETS, Format, guess_format
+from ..convert import FORMATS, TARGETS, guess_format
 from ..convert.build import CUTS, DocBuilder, Options
-from ..convert.corpus_writer import is_part
 from ..convert.losses import find_losses
 from ..convert.read import Found
 from ..convert.report import Report
 from ..convert.source import SourceDoc
 from . import relext
-from .files import check_apart, check_file, remove, replace_whole
+from .convert_plan import draw_splits, make_plan
+from .files import check_file, remove, replace_whole
 
 # Documents after which the vocabulary forgets what they brought.
 ZONE = 1000
-SPLITS = ("train", "dev", "test")
 
 
 @relext.command("convert")
@@ -163,13 +151,13 @@ def convert(
     name = format or guess_format(input_path)
     if name not in FORMATS:
         raise ValueError(f"Unknown format {name!r}, there are: {', '.join(FORMATS)}")
-    plan = _plan(input_path, output, FORMATS[name], to, dev, test, report_path)
+    plan = make_plan(input_path, output, FORMATS[name], to, dev, test, report_path)
     nlp = _load_tokenizer(lang)
     read = FORMATS[name].read
     total, labels = _count(read(input_path))
     target, paths = FORMATS[to], plan.paths
     names = target.name_labels(labels) if target.name_labels else {}
-    splits = _draw_splits(total, plan.shares, seed)
+    splits = draw_splits(total, plan.shares, seed)
     report = Report(report_path, strict)
     report.files.update({path: 0 for path in paths.values()})
     report.left = plan.left
@@ -202,79 +190,6 @@ def convert(
                 # What an earlier run left must not be read with it. A link stays one.
                 remove(path.resolve())
     return report
-
-
-class Plan(NamedTuple):
-    """What is written where.
-
-    shares (Dict[str, float]): Share of each split; one alone, "", where there are none.
-    paths (Dict[str, Path]): File or folder of each.
-    left (List[Path]): Splits of an earlier run, beside those that are written.
-    """
-
-    shares: Dict[str, float]
-    paths: Dict[str, Path]
-    left: List[Path]
-
-
-def _plan(
-    input_path: Path,
-    output: Path,
-    source: Format,
-    to: str,
-    dev: float,
-    test: float,
-    report_path: Optional[Path],
-) -> Plan:
-    """What will be written, if nothing stands in its way."""
-    # As 1 - 0.9 - 0.1 is not quite 0.
-    train = round(1.0 - dev - test, 9)
-    if train < 0:
-        raise ValueError(f"--dev and --test are more than all: {dev} + {test}")
-    if to not in TARGETS:
-        raise ValueError(f"Unknown format {to!r} to write, there are: {', '.join(TARGETS)}")
-    target = FORMATS[to]
-    cut_up = bool(dev or test)
-    suffixes = {found.suffix for found in FORMATS.values() if found.suffix}
-    if cut_up and output.suffix in suffixes:
-        raise ValueError(f"With --dev or --test the output is a folder, found: {output}")
-    if not cut_up and target.suffix and output.suffix != target.suffix:
-        raise ValueError(f"The output ends with {target.suffix}, found: {output}")
-    shares, paths, left = {"": 1.0}, {"": output}, []
-    if cut_up:
-        shares = {x: share for x, share in zip(SPLITS, (train, dev, test)) if share}
-        named = {x: output / f"{x}{target.suffix}" for x in SPLITS}
-        paths = {x: path for x, path in named.items() if x in shares}
-        left = [path for x, path in named.items() if x not in shares and path.exists()]
-    # What is written of brat's is a folder of files.
-    suffix = target.suffix or FORMATS["brat"].suffixes[0]
-    for path in paths.values():
-        check_apart([input_path], path, suffix in source.suffixes)
-    if report_path is not None:
-        is_read = report_path.suffix in source.suffixes
-        check_apart([input_path], report_path, is_read)
-        for path in paths.values():
-            if path.resolve() in (report_path.resolve(), *report_path.resolve().parents):
-                raise ValueError(f"The report would be lost: {path} is written over it")
-    for path in paths.values():
-        for found in path.iterdir() if path.is_dir() else ():
-            # A large corpus of an earlier run is replaced as a single file is.
-            if to != "spacy" or not is_part(found):
-                raise ValueError(f"There are other files already in {path}: {found.name}")
-    return Plan(shares, paths, left)
-
-
-def _draw_splits(n_docs: int, shares: Dict[str, float], seed: int) -> Sequence[str]:
-    """The split of each document, drawn at random; the first has what the others leave."""
-    first, *others = shares
-    splits = numpy.full(n_docs, first, dtype=object)
-    order = numpy.random.default_rng(seed).permutation(n_docs)
-    start = 0
-    for name in others:
-        end = start + round(shares[name] * n_docs)
-        splits[order[start:end]] = name
-        start = end
-    return splits
 
 
 def _count(found: Iterable[Found]) -> Tuple[int, Set[str]]:

@@ -3,7 +3,17 @@
 from configparser import Error as ConfigParserError
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Collection, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import (
+    Any,
+    Collection,
+    Dict,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Tuple,
+    Union,
+)
 
 from spacy.language import Language
 from spacy.util import load_config, load_model_from_config, registry
